@@ -1,0 +1,30 @@
+"""Bounds on everything that comes from outside. Data, in one place, each with its unit."""
+
+from __future__ import annotations
+
+MIB = 1024 * 1024
+
+FEED_FILE_BYTES = 2048 * MIB
+"""Compressed size of one feed file as it arrives."""
+FEED_UNPACKED_BYTES = 16 * 1024 * MIB
+"""Bytes one feed file may unpack to."""
+UNPACK_RATIO = 200
+"""Unpacked bytes per packed byte beyond which an archive is refused as a bomb (checked after 64 MiB)."""
+ZIP_MEMBERS = 64
+"""Files in one zip archive."""
+FEED_COLUMNS = 1000
+"""Columns in a feed file's header."""
+LINE_BYTES = 1 * MIB
+"""One line (one record) of a feed file; a longer one is rejected as a row."""
+CELL_CHARS = 65_536
+"""One cell of a feed file."""
+BATCH_BYTES = 32 * MIB
+"""How much of a file is read and mapped at once."""
+REJECTS_KEPT = 10_000
+"""Rejected rows kept one by one for each file; the rest are counted by field and reason."""
+REJECT_RAW_CHARS = 2_000
+"""How much of a rejected row's text is kept."""
+UPLOAD_BYTES = 512 * MIB
+"""One upload through the web page or API."""
+REQUEST_BYTES = 2 * MIB
+"""Any other web request body."""

@@ -1,0 +1,17 @@
+"""Every address of the node, by app."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("atalaya.apps.desk.urls")),
+    path("people/", include("atalaya.apps.people.urls")),
+    path("registry/", include("atalaya.apps.registry.urls")),
+    path("events/", include("atalaya.apps.events.urls")),
+    path("notices/", include("atalaya.apps.notices.urls")),
+    path("jobs/", include("atalaya.apps.jobs.urls")),
+    path("records/", include("atalaya.apps.records.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("account/", include("allauth.urls")),
+]
