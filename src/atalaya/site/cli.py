@@ -1,0 +1,78 @@
+"""The command line: `./atalaya COMMAND`.
+
+Exit codes: 0 done; 1 what was asked does not hold (a failed check, a goal not held, a file not taken in whole);
+2 the command line or the configuration is wrong; 3 something that must be installed is missing; 4 refused;
+75 not possible now, try again later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from atalaya import __version__
+from atalaya.core.errors import AtalayaError, ConfigError
+
+COMMANDS = (
+    "up", "check", "ingest", "user", "feed", "registry", "audit", "backup", "restore", "bench", "test",
+)  # fmt: skip
+
+OK, NOT_HELD, USAGE, MISSING, REFUSED, LATER = 0, 1, 2, 3, 4, 75
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Errors a person can act on are one line, never a traceback."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return USAGE
+    try:
+        return int(options.run(options))
+    except ConfigError as error:
+        return _fail(error, USAGE)
+    except AtalayaError as error:
+        return _fail(error, REFUSED if error.permanent else LATER)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _fail(error: AtalayaError, code: int) -> int:
+    print(f"atalaya: {error.what}", file=sys.stderr)
+    if error.advice:
+        print(f"         {error.advice}", file=sys.stderr)
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with every command registered."""
+    parser = argparse.ArgumentParser(
+        prog="./atalaya",
+        description="Atalaya: the watchtower of a national CSIRT.",
+        epilog="Start with `./atalaya up --demo` to look around, or `./atalaya up` to work. "
+        "Settings: docs/settings.md. Exit codes: 0 done, 1 does not hold, 2 wrong use or configuration, "
+        "3 something is missing, 4 refused, 75 try again later.",
+    )
+    parser.add_argument("--version", action="version", version=f"Atalaya {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name in COMMANDS:
+        importlib.import_module(f"atalaya.site.commands.{name}").register(commands)
+    return parser
+
+
+def start_django() -> None:
+    """Load the settings and every app. Call it inside a command, not at import: `--help` must be quick."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "atalaya.site.settings"
+    import django
+
+    django.setup()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands of `./atalaya`, one module each: `register` adds its parser, `run` does the work."""

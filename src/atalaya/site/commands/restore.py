@@ -1,0 +1,29 @@
+"""`./atalaya restore FILE`: an empty data folder becomes the node that was backed up."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from atalaya.site import config as configuration
+from atalaya.site.cli import OK
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "restore",
+        help="bring back what a backup holds, into an empty data folder",
+        description="Checks every file of the backup against its hash, then puts it in place. Refuses a data folder "
+        "that holds a node already.",
+    )
+    parser.add_argument("file", type=Path, help="file that `./atalaya backup` wrote")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from atalaya.site import archive
+
+    config = configuration.load()
+    summary = archive.restore(options.file, config)
+    print(f"{summary['files']} files brought back into {config.data}. Start the node with `./atalaya up`.")
+    return OK

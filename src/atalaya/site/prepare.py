@@ -1,0 +1,113 @@
+"""What happens before the node runs: folders, migrations, static files, the first administrator.
+
+Run as `python -m atalaya.site.prepare [--demo]` by the supervisor, so that the memory it takes is given back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+from atalaya.core.errors import AtalayaError
+from atalaya.site import config as configuration
+from atalaya.site.cli import start_django
+from atalaya.site.run import say
+
+FOLDERS = ("events", "raw", "drop", "secrets")
+
+
+def prepare(*, demo: bool) -> None:
+    """Bring the node to a state in which it can run. Does little when there is nothing to do."""
+    config = configuration.load()
+    for name in FOLDERS:
+        (config.data / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    start_django()
+    migrate()
+    collect_static(config.data)
+    compile_translations()
+    found(config)
+    if demo:
+        from atalaya.site import demo as demonstration
+
+        demonstration.fill()
+    announce_administrator(config)
+
+
+def migrate() -> None:
+    """Apply migrations that are not applied yet."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        say("Preparing the database ...")
+        call_command("migrate", interactive=False, verbosity=0)
+
+
+def collect_static(data: Path) -> None:
+    """Write the static files under hashed names, compressed, when one of them changed."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    digest = hashlib.sha256()
+    for path in sorted(p for folder in settings.STATICFILES_DIRS for p in Path(folder).rglob("*") if p.is_file()):
+        digest.update(str(path).encode() + b"\0" + path.read_bytes())
+    stamp = data / "static" / ".stamp"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+    stamp.write_text(digest.hexdigest())
+
+
+def compile_translations() -> None:
+    """Refuse to run without the compiled translations that the repository carries."""
+    from django.conf import settings
+
+    missing = [
+        str(po)
+        for folder in settings.LOCALE_PATHS
+        for po in Path(folder).rglob("*.po")
+        if not po.with_suffix(".mo").exists()
+    ]
+    if missing:
+        raise AtalayaError(f"Compiled translations are missing: {', '.join(missing)}.", advice="Fetch the repository again.")
+
+
+def found(config: configuration.Config) -> None:
+    """Make the node's own team when the configuration names a state and there is none."""
+    from atalaya.apps.registry import actions
+
+    if config.node.state:
+        actions.ensure_own_team(by=None, state=config.node.state.upper(), name=config.node.name, timezone=config.node.timezone)
+
+
+def announce_administrator(config: configuration.Config) -> None:
+    """On the first start, make the administrator and print the one-time password."""
+    from atalaya.apps.people import actions as people
+    from atalaya.apps.registry import actions as registry
+
+    made = people.first_administrator()
+    if made is None:
+        return
+    user, password = made
+    registry.join_own_team(by=None, user=user)
+    say("")
+    say(f"  Address    {config.url}")
+    say(f"  Sign in as {user.email}")
+    say(f"  Password   {password}   (works once; you choose your own after signing in)")
+    say("")
+
+
+def main() -> int:
+    try:
+        prepare(demo="--demo" in sys.argv[1:])
+    except AtalayaError as error:
+        print(f"atalaya: {error}", file=sys.stderr)
+        return 2 if isinstance(error, configuration.ConfigError) else 4
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

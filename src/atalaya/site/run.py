@@ -1,0 +1,183 @@
+"""The supervisor: one process that prepares the node, runs web, workers and scheduler, and ends them.
+
+It imports no Django, so that it stays small: everything heavy happens in child processes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import IO
+
+from atalaya.core.errors import AtalayaError
+from atalaya.site.config import Config
+
+GRACE_SECONDS = 20.0
+READY_SECONDS = 60.0
+CALM_SECONDS = 60.0
+"""A child that ran this long starts again at once; one that ends sooner waits longer each time."""
+
+
+@dataclass
+class Child:
+    """One supervised process: how to start it, and when it may start again."""
+
+    name: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    failures: int = 0
+    not_before: float = 0.0
+
+    def start(self, now: float) -> None:
+        self.process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own arguments
+            [sys.executable, *self.arguments], env=child_environment(), start_new_session=True
+        )
+        self.started = now
+
+    def look(self, now: float) -> None:
+        """Start the process when it is not running and its time has come."""
+        if self.process is not None and self.process.poll() is not None:
+            self._ended(self.process.returncode, now)
+        if self.process is None and now >= self.not_before:
+            self.start(now)
+
+    def _ended(self, code: int, now: float) -> None:
+        self.process = None
+        if code == 0 or now - self.started > CALM_SECONDS:
+            self.failures = 0
+            self.not_before = now
+            return
+        self.failures += 1
+        pause = min(60.0, 2.0 ** min(self.failures, 6) / 2)
+        self.not_before = now + pause
+        say(f"{self.name} ended with code {code}; it starts again in {pause:.0f} s.")
+
+
+@dataclass
+class Supervisor:
+    """Keeps the children running until it is asked to stop."""
+
+    children: list[Child]
+    stopping: bool = field(default=False)
+
+    def ask_to_stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def start(self) -> None:
+        signal.signal(signal.SIGTERM, self.ask_to_stop)
+        signal.signal(signal.SIGINT, self.ask_to_stop)
+        for child in self.children:
+            child.start(time.monotonic())
+
+    def watch(self) -> None:
+        """Return when a stop was asked for."""
+        while not self.stopping:
+            for child in self.children:
+                child.look(time.monotonic())
+            time.sleep(0.5)
+
+    def stop(self) -> None:
+        """End every child: politely, and after GRACE_SECONDS by force."""
+        running = [child.process for child in self.children if child.process is not None]
+        for process in running:
+            _send(process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _send(process, signal.SIGKILL)
+                process.wait()
+
+
+def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if process.poll() is None:
+        process.send_signal(number)
+
+
+def child_environment() -> dict[str, str]:
+    """Environment of the children: few malloc arenas, because each one costs memory that a small machine lacks."""
+    return {**os.environ, "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
+
+
+def children_of(config: Config) -> list[Child]:
+    """The processes of a node with this configuration."""
+    workers = [Child(f"worker {n + 1}", ["-m", "atalaya.site.process", "worker"]) for n in range(config.work.workers)]
+    return [
+        Child("web", ["-m", "atalaya.site.process", "web"]),
+        *workers,
+        Child("scheduler", ["-m", "atalaya.site.process", "scheduler"]),
+    ]
+
+
+def up(config: Config, *, demo: bool) -> int:
+    """Prepare the node and run it until SIGTERM or Ctrl-C. Returns the exit code."""
+    lock = hold(config)
+    began = time.monotonic()
+    arguments = ["-m", "atalaya.site.prepare", *(["--demo"] if demo else [])]
+    prepared = subprocess.run([sys.executable, *arguments], env=child_environment(), check=False)  # noqa: S603
+    if prepared.returncode:
+        return prepared.returncode
+    supervisor = Supervisor(children_of(config))
+    supervisor.start()
+    if wait_until_ready(config, supervisor):
+        say(f"Ready after {time.monotonic() - began:.1f} s: {config.url}  (Ctrl-C stops the node)")
+        supervisor.watch()
+    say("Stopping ...")
+    supervisor.stop()
+    lock.close()
+    say("Stopped.")
+    return 0
+
+
+def hold(config: Config) -> IO[str]:
+    """The lock of this data folder, so that one node runs on it at a time. Raises AtalayaError when it is taken."""
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o750)
+    lock = open(config.data / "node.lock", "w")  # noqa: SIM115 - held until the node ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise AtalayaError(
+            f"A node already runs on {config.data}.", advice="Stop it first, or name another folder with ATALAYA_DATA."
+        ) from None
+    return lock
+
+
+def wait_until_ready(config: Config, supervisor: Supervisor) -> bool:
+    """True as soon as the web server answers; False when a stop was asked for first."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not supervisor.stopping:
+        if answers(config):
+            return True
+        if time.monotonic() > deadline:
+            say("The web server does not answer. Its messages above say why; `./atalaya check` looks at the set-up.")
+            return True
+        for child in supervisor.children:
+            child.look(time.monotonic())
+        time.sleep(0.1)
+    return False
+
+
+def answers(config: Config) -> bool:
+    """Whether the web server of this node answers on its port."""
+    host = "127.0.0.1" if config.web.address in {"", "0.0.0.0", "::"} else config.web.address  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
+    try:
+        with urllib.request.urlopen(f"http://{host}:{config.web.port}/health", timeout=2) as response:  # noqa: S310
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    print(text, file=sys.stderr, flush=True)
