@@ -1,9 +1,43 @@
-"""Deny by default: without a sign-in there is only the sign-in page."""
+"""Deny by default: without a sign-in there is only the sign-in page, and without a token no API."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils.translation import gettext as _
+
+from atalaya.apps.people.rights import token_of
+
+API = "/api/"
 
 
 class SignInRequired(LoginRequiredMiddleware):
-    """Every view needs a signed-in user unless it is marked `login_not_required`."""
+    """Every view needs a signed-in user unless it is marked `login_not_required`; an API route needs a token."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., Any], view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        if request.path.startswith(API) and (token := token_of(request)):
+            request.user = token.user
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(  # type: ignore[override]
+        self, request: HttpRequest, view_func: Callable[..., Any]
+    ) -> HttpResponseBase:
+        if request.path.startswith(API):
+            return _unauthorised()
+        return super().handle_no_permission(request, view_func)
+
+
+def _unauthorised() -> JsonResponse:
+    problem = {
+        "type": "about:blank",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": _("Send an API token that is valid in the Authorization header: Bearer TOKEN."),
+    }
+    headers = {"WWW-Authenticate": "Bearer"}
+    return JsonResponse(problem, status=401, content_type="application/problem+json", headers=headers)

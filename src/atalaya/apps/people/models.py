@@ -43,6 +43,9 @@ class User(AbstractBaseUser):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
 
+    scopes: frozenset[str] | None = None
+    """Set when the user acts by an API token: at most these rights. Not a column."""
+
     objects = UserManager()
 
     class Meta:

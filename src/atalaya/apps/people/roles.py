@@ -1,0 +1,52 @@
+"""Which role may do what: the whole of it, as data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from atalaya.apps.people.models import Role, User
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+
+class Right(StrEnum):
+    """One thing that a person may do. The value is also the scope of an API token."""
+
+    READ_EVENTS = "events:read"
+    WRITE_EVENTS = "events:write"
+    READ_REGISTRY = "registry:read"
+    WRITE_REGISTRY = "registry:write"
+    READ_NOTICES = "notices:read"
+    SEND_NOTICES = "notices:send"
+    READ_RECORDS = "records:read"
+    MANAGE_PEOPLE = "people:manage"
+    MANAGE_NODE = "node:manage"
+
+
+_READ = frozenset({Right.READ_EVENTS, Right.READ_REGISTRY, Right.READ_NOTICES})
+_HANDLE = _READ | {Right.WRITE_EVENTS, Right.WRITE_REGISTRY, Right.SEND_NOTICES}
+
+RIGHTS: dict[str, frozenset[Right]] = {
+    Role.ADMINISTRATOR: frozenset(Right),
+    Role.LEAD: _HANDLE | {Right.READ_RECORDS},
+    Role.HANDLER: _HANDLE,
+    Role.READER: _READ,
+    Role.MEMBER: _READ,
+}
+"""A right says what kind of thing a role may do. Which rows it may do it to hangs on memberships: without a
+membership nobody sees any record, and an organisation's member sees that organisation's rows alone."""
+
+
+def rights_of(user: User | AnonymousUser | None) -> frozenset[Right]:
+    """The rights of a user now: none for a stranger or a closed account, and with an API token at most its scopes."""
+    if not isinstance(user, User) or not user.is_active:
+        return frozenset()
+    rights = RIGHTS.get(user.role, frozenset())
+    return rights if user.scopes is None else rights & user.scopes
+
+
+def has(user: User | AnonymousUser | None, right: Right) -> bool:
+    """Whether the user has the right."""
+    return right in rights_of(user)
