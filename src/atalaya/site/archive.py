@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote, urlsplit
 
 from atalaya import __version__
 from atalaya.core.errors import AtalayaError, BadInput
@@ -44,11 +45,14 @@ def backup(target: Path) -> dict[str, Any]:
     draft = target.with_name(target.name + ".part")
     hashes: dict[str, str] = {}
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as raw, tempfile.TemporaryDirectory(dir=config.data) as scratch:
-        with tarfile.open(fileobj=raw, mode="w") as tar:
-            for name, path in _parts(config, Path(scratch)):
-                hashes[name] = _add(tar, name, path)
-            _add_manifest(tar, hashes)
+    with (
+        os.fdopen(descriptor, "wb") as raw,
+        tempfile.TemporaryDirectory(dir=config.data) as scratch,
+        tarfile.open(fileobj=raw, mode="w") as tar,
+    ):
+        for name, path in _parts(config, Path(scratch)):
+            hashes[name] = _add(tar, name, path)
+        _add_manifest(tar, hashes)
     draft.rename(target)
     return {"file": str(target), "files": len(hashes), "bytes": target.stat().st_size}
 
@@ -73,15 +77,21 @@ def copy_database(config: Config, folder: Path) -> Path:
             source.backup(target, pages=4096)
         return copy
     copy = folder / DUMP_NAME
-    _run_postgres("pg_dump", "--format=custom", f"--file={copy}", config.database.url)
+    _run_postgres(config.database.url, "pg_dump", "--format=custom", f"--file={copy}")
     return copy
 
 
-def _run_postgres(program: str, *arguments: str) -> None:
+def _run_postgres(url: str, program: str, *arguments: str) -> None:
+    """Run a PostgreSQL client program on the database at `url`. The password goes by the environment, because other
+    users of the machine can read the arguments of a process."""
     path = shutil.which(program)
     if path is None:
         raise AtalayaError(f"{program} is missing.", advice="Install the package postgresql-client.")
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+    parts = urlsplit(url)
+    plain = parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@")).geturl()
+    environment = {**os.environ, "PGPASSWORD": unquote(parts.password or "")}
+    command = [path, *arguments, f"--dbname={plain}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise AtalayaError(f"{program} failed: {done.stderr.strip()[-500:]}", permanent=False)
 
@@ -93,7 +103,7 @@ def _add(tar: tarfile.TarFile, name: str, path: Path) -> str:
         info = tarfile.TarInfo(name)
         info.size, info.mode, info.mtime = size, 0o600, int(path.stat().st_mtime)
         reader = _Hashing(file)
-        tar.addfile(info, reader)  # type: ignore[arg-type]
+        tar.addfile(info, reader)
         return reader.digest.hexdigest()
 
 
@@ -164,4 +174,4 @@ def _restore_dump(dump: Path, config: Config) -> None:
         raise BadInput(
             "This backup is of a node on PostgreSQL.", advice="Set ATALAYA_DATABASE_URL to an empty database first."
         )
-    _run_postgres("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={config.database.url}", str(dump))
+    _run_postgres(config.database.url, "pg_restore", "--exit-on-error", "--no-owner", str(dump))

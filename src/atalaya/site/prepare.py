@@ -9,7 +9,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from atalaya.core.errors import AtalayaError
+from atalaya.core.errors import AtalayaError, ConfigError
 from atalaya.site import config as configuration
 from atalaya.site.cli import start_django
 from atalaya.site.run import say
@@ -105,7 +105,7 @@ def main() -> int:
         prepare(demo="--demo" in sys.argv[1:])
     except AtalayaError as error:
         print(f"atalaya: {error}", file=sys.stderr)
-        return 2 if isinstance(error, configuration.ConfigError) else 4
+        return 2 if isinstance(error, ConfigError) else 4
     return 0
 
 

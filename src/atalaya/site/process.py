@@ -24,7 +24,7 @@ def web() -> None:
     config = settings.CONFIG.web
     signal.signal(signal.SIGTERM, _leave)
     trusted = {"trusted_proxy": "*", "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto", "clear_untrusted_proxy_headers": True}
-    waitress.serve(
+    waitress.serve(  # type: ignore[no-untyped-call]
         application,
         host=config.address,
         port=config.port,

@@ -37,7 +37,7 @@ class Child:
     not_before: float = 0.0
 
     def start(self, now: float) -> None:
-        self.process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own arguments
+        self.process = subprocess.Popen(
             [sys.executable, *self.arguments], env=child_environment(), start_new_session=True
         )
         self.started = now
@@ -123,7 +123,7 @@ def up(config: Config, *, demo: bool) -> int:
     lock = hold(config)
     began = time.monotonic()
     arguments = ["-m", "atalaya.site.prepare", *(["--demo"] if demo else [])]
-    prepared = subprocess.run([sys.executable, *arguments], env=child_environment(), check=False)  # noqa: S603
+    prepared = subprocess.run([sys.executable, *arguments], env=child_environment(), check=False)
     if prepared.returncode:
         return prepared.returncode
     supervisor = Supervisor(children_of(config))

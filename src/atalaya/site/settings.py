@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
+from atalaya.core.errors import ConfigError
 from atalaya.site import config as configuration
 from atalaya.site import secrets
 
@@ -90,7 +91,7 @@ def _database(url: str, data: Path) -> dict[str, object]:
         }
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"}:
-        raise configuration.ConfigError(
+        raise ConfigError(
             "[database] url does not start with postgresql://.", advice="Leave it empty to use SQLite."
         )
     return {
