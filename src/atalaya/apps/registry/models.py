@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class State(models.Model):
-    """One of the 35 member states of the OAS. Rows come from `states.toml`, by migration."""
+    """One of the 35 member states of the OAS. Rows come from `states.py`, by migration."""
 
     code = models.CharField(primary_key=True, max_length=2, help_text="ISO 3166-1 alpha-2")
     iso3 = models.CharField(max_length=3, unique=True)
@@ -95,7 +95,7 @@ class Team(models.Model):
     other_telecommunication = models.CharField(_("other telecommunication"), max_length=200, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
     website = models.URLField(_("web site"), blank=True)
-    certificate = models.ForeignKey("Certificate", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("public key"))
+    certificate = models.ForeignKey("Certificate", null=True, blank=True, on_delete=models.SET_NULL, related_name="teams", verbose_name=_("public key"))
     members = models.TextField(_("team members"), blank=True)
     operating_hours = models.CharField(_("operating hours"), max_length=200, blank=True)
     contact_points = models.TextField(_("points of customer contact"), blank=True)
@@ -188,7 +188,9 @@ class Contact(models.Model):
     class Meta:
         ordering = ("priority", "name")
         constraints = (
-            models.UniqueConstraint(fields=["organisation", "email", "role"], name="contact_once_per_role"),
+            models.UniqueConstraint(
+                fields=["organisation", "email", "role"], condition=~models.Q(email=""), name="contact_once_per_role"
+            ),
         )
 
     def __str__(self) -> str:
@@ -219,8 +221,50 @@ class Network(models.Model):
         ordering = ("kind", "value")
         indexes = (models.Index(fields=["kind", "value"], name="network_value"),)
         constraints = (
-            models.UniqueConstraint(fields=["organisation", "kind", "value", "valid_from"], name="network_once", nulls_distinct=False),
+            models.UniqueConstraint(fields=["organisation", "kind", "value", "valid_from"], name="network_once"),
+            # SQLite counts nulls as distinct, so the claim without a first day needs its own constraint.
+            models.UniqueConstraint(
+                fields=["organisation", "kind", "value"], condition=models.Q(valid_from=None), name="network_once_since_ever"
+            ),
         )
 
     def __str__(self) -> str:
         return self.value
+
+
+class Revision(models.Model):
+    """One row: a number that grows whenever networks or their owners change, so that caches know that they are stale."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="revision_one_row"),)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class ImportPlan(models.Model):
+    """An uploaded file between its dry run and its application. Removed a day after it was applied or left."""
+
+    class Format(models.TextChoices):
+        CSV = "csv", _("registry table (CSV)")
+        RIR = "rir", _("address list of a country (JSON)")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    format = models.CharField(_("format"), max_length=3, choices=Format.choices, default=Format.CSV)
+    name = models.CharField(_("file"), max_length=255)
+    content = models.BinaryField()
+    state = models.ForeignKey(State, on_delete=models.PROTECT, related_name="+")
+    organisation = models.ForeignKey(Organisation, null=True, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of what the dry run showed.")
+    created_at = models.DateTimeField(default=timezone.now)
+    applied_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.name
