@@ -1,0 +1,62 @@
+"""What came of one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+REJECTS: dict[str, pl.DataType] = {
+    "row": pl.Int64(),
+    "field": pl.String(),
+    "reason": pl.String(),
+    "raw": pl.String(),
+    "count": pl.Int64(),
+}
+"""Columns of `Result.rejects`."""
+
+
+def no_rejects() -> pl.DataFrame:
+    """A rejects table with no rows."""
+    return pl.DataFrame(schema=REJECTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Counts for one file: `rows_read == kept + doubled + rejected`, always.
+
+    `rejects` holds up to `limits.REJECTS_KEPT` rows one by one (count 1) and the rest by field and reason (row null,
+    count > 0); it is empty when the file had been committed before. `committed` is False then: nothing was added.
+    """
+
+    rows_read: int
+    kept: int
+    doubled: int
+    rejected: int
+    first_event_at: datetime | None
+    last_event_at: datetime | None
+    committed: bool
+    rejects: pl.DataFrame = field(default_factory=no_rejects, compare=False)
+
+    def counts(self) -> dict[str, Any]:
+        """The counts as commit metadata holds them: JSON values only."""
+        return {
+            "rows_read": self.rows_read,
+            "kept": self.kept,
+            "doubled": self.doubled,
+            "rejected": self.rejected,
+            "first_event_at": self.first_event_at.isoformat() if self.first_event_at else None,
+            "last_event_at": self.last_event_at.isoformat() if self.last_event_at else None,
+        }
+
+    @classmethod
+    def recorded(cls, counts: dict[str, Any]) -> Result:
+        """The result of an earlier run, from the counts in its commit."""
+        times = {
+            name: datetime.fromisoformat(counts[name]) if counts[name] else None
+            for name in ("first_event_at", "last_event_at")
+        }
+        numbers = {name: int(counts[name]) for name in ("rows_read", "kept", "doubled", "rejected")}
+        return cls(**numbers, **times, committed=False)

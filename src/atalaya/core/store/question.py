@@ -1,0 +1,161 @@
+"""What may be asked of the event table, and by whom. There is no question without a scope."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial, reduce
+from operator import and_, or_
+from typing import Literal, Protocol
+
+import numpy as np
+import polars as pl
+
+from atalaya.core.errors import BadInput
+from atalaya.core.pipeline.address import parse, signed
+
+Order = Literal["newest", "oldest", "address"]
+
+
+class Scope(Protocol):
+    """Whose events somebody may see: all of `states`, or in them only what `organisations` own (None: all)."""
+
+    @property
+    def states(self) -> frozenset[str]: ...
+
+    @property
+    def organisations(self) -> frozenset[str] | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Filters over the event table. `states` and `organisations` are the asker's scope and have no default.
+
+    `since` is included, `until` is not; both are compared with time.source in UTC. An empty string or None is no
+    filter. `owner` is an organisation's UUID; `unowned` asks for events nobody claims.
+    """
+
+    states: frozenset[str]
+    organisations: frozenset[str] | None
+    since: datetime | None = None
+    until: datetime | None = None
+    ip: str = ""
+    prefix: str = ""
+    asn: int | None = None
+    domain: str = ""
+    owner: str = ""
+    unowned: bool = False
+    taxonomy: str = ""
+    type: str = ""
+    identifier: str = ""
+    severity: str = ""
+    malware: str = ""
+    port: int | None = None
+    country: str = ""
+    feed: str = ""
+    finding: int | None = None
+    raw_file: str = ""
+    raw_row: int | None = None
+    offset: int = 0
+    limit: int = 50
+    order: Order = "newest"
+
+    def days(self) -> tuple[date | None, date | None]:
+        """First and last day that can hold an answer, both included; None where it is open."""
+        first = self.since.astimezone(UTC).date() if self.since else None
+        last = (self.until.astimezone(UTC) - timedelta(microseconds=1)).date() if self.until else None
+        return first, last
+
+    def addresses(self) -> tuple[int, int] | None:
+        """Lowest and highest `source_ip_key` that can match, or None when no address is asked for.
+
+        Raises BadInput for text that is neither an address nor a prefix.
+        """
+        text = self.ip or self.prefix
+        if not text:
+            return None
+        network = _network(text)
+        low, high = int(network.network_address), int(network.broadcast_address)
+        if network.version == 6:
+            low, high = low >> 64, high >> 64
+        return signed(low), signed(high)
+
+    def condition(self) -> pl.Expr:
+        """The whole question, scope included, as one polars expression."""
+        return reduce(and_, [*_scope(self), *self._equalities(), *self._ranges(), *self._addresses()])
+
+    def _equalities(self) -> Iterator[pl.Expr]:
+        wanted: dict[str, object] = {
+            "source_asn": self.asn,
+            "source_port": self.port,
+            "classification_taxonomy": self.taxonomy,
+            "classification_type": self.type,
+            "classification_identifier": self.identifier,
+            "severity": self.severity,
+            "malware_name": self.malware.lower(),
+            "source_geolocation_cc": self.country.upper(),
+            "feed_code": self.feed,
+            "finding": self.finding,
+            "raw_file": self.raw_file,
+            "raw_row": self.raw_row,
+        }
+        for name, value in wanted.items():
+            if value is not None and value != "":
+                yield pl.col(name) == value
+        if self.owner:
+            yield pl.col("owners").list.contains(self.owner)
+        if self.unowned:
+            yield pl.col("owner").is_null()
+        if self.domain:
+            yield _under(self.domain)
+
+    def _ranges(self) -> Iterator[pl.Expr]:
+        if self.since:
+            yield pl.col("time_source") >= self.since.astimezone(UTC)
+        if self.until:
+            yield pl.col("time_source") < self.until.astimezone(UTC)
+
+    def _addresses(self) -> Iterator[pl.Expr]:
+        span = self.addresses()
+        if span is None:
+            return
+        network = _network(self.ip or self.prefix)
+        yield pl.col("source_ip_key").is_between(*span)
+        # One signed 64-bit key holds both families: the text says which of them an address is of.
+        yield pl.col("source_ip").str.contains(":", literal=True) == (network.version == 6)
+        if network.num_addresses == 1:
+            yield pl.col("source_ip") == str(network.network_address)
+        elif network.version == 6 and network.prefixlen > 64:
+            yield pl.col("source_ip").map_batches(partial(_within, network), return_dtype=pl.Boolean())
+
+
+def _scope(question: Question) -> Iterator[pl.Expr]:
+    yield pl.col("state").is_in(sorted(question.states))
+    if question.organisations is not None:
+        claims = [pl.col("owners").list.contains(owner) for owner in sorted(question.organisations)]
+        yield reduce(or_, claims, pl.lit(False))
+
+
+def _within(network: ipaddress.IPv4Network | ipaddress.IPv6Network, text: pl.Series) -> pl.Series:
+    """Whether each address lies in an IPv6 network longer than /64, which the sort key cannot tell."""
+    found = parse(text)
+    shift = np.uint64(128 - network.prefixlen)
+    half = np.uint64(int(network.network_address) & ((1 << 64) - 1))
+    upper = np.uint64(int(network.network_address) >> 64)
+    return pl.Series((found.version == 6) & (found.hi == upper) & (found.lo >> shift == half >> shift))
+
+
+def _under(domain: str) -> pl.Expr:
+    name = domain.lower().strip(".")
+    return (pl.col("source_fqdn") == name) | pl.col("source_fqdn").str.ends_with("." + name)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError as error:
+        raise BadInput(
+            f"{text!r} is neither an address nor a prefix.", advice="Write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32."
+        ) from error
