@@ -1,0 +1,1 @@
+"""The demonstration: a fictional state and ninety days of what its team would have received."""
