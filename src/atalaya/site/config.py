@@ -67,6 +67,7 @@ class Mail:
     security: str = setting("starttls", "How the connection is protected.", allowed=("starttls", "tls", "none"))
     user: str = setting("", "User name at the SMTP server, if it wants one.")
     password_file: str = setting("", "File that holds the password; never the password itself.")
+    ca_file: str = setting("", "PEM file of a private authority that vouches for the SMTP server. Empty: the system's authorities.")
     sender: str = setting("", "Address that notices come from, for example csirt@example.org.")
     reply_to: str = setting("", "Address that answers go to. Empty: the sender.")
     timeout: int = setting(30, "Seconds to wait for the SMTP server.", least=1, most=600)
