@@ -28,3 +28,9 @@ UPLOAD_BYTES = 512 * MIB
 """One upload through the web page or API."""
 REQUEST_BYTES = 2 * MIB
 """Any other web request body."""
+CERTIFICATE_CHARS = 1024 * 1024
+"""One armored OpenPGP certificate, or one text with several."""
+REGISTRY_FILE_BYTES = 16 * MIB
+"""One file of organisations, contacts and networks, or one address list, as it is imported into the registry."""
+REGISTRY_ROWS = 50_000
+"""Rows in such a file."""
