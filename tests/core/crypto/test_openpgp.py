@@ -6,11 +6,11 @@ import pysequoia
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.crypto.conftest import Gpg
 
 from atalaya.core.crypto import openpgp
 from atalaya.core.crypto.openpgp import CannotEncrypt, Status
 from atalaya.core.errors import BadInput, TooLarge
-from tests.core.crypto.conftest import Gpg
 
 TEXT = "Alerta: 3 direcciones con telnet abierto. Évidemment, ação.\n".encode()
 

@@ -223,8 +223,8 @@ def _parse(armored: str) -> pysequoia.Cert:
     advice = "Paste one whole block, from -----BEGIN PGP PUBLIC KEY BLOCK----- to the END line."
     with _readable("This is not an OpenPGP certificate.", advice):
         certs = pysequoia.Cert.split_bytes(armored.encode())
-        secret = any(cert.has_secret_keys for cert in certs)
-    if secret:
+        tags = [packet.tag for packet in PacketPile.from_bytes(armored.encode())]
+    if Tag.SecretKey in tags or Tag.SecretSubkey in tags:
         raise BadInput("This is a private key.", advice="Never give it away; send the public one.")
     if len(certs) != 1:
         raise BadInput(f"There are {len(certs)} certificates, not one.", advice=advice)
