@@ -71,6 +71,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "atalaya.site.context.node",
+                "atalaya.apps.people.rights.context",
             ],
             "builtins": ["atalaya.web.templatetags.ui"],
         },
@@ -134,6 +135,39 @@ AUTH_PASSWORD_VALIDATORS = [
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
+
+# Signing in: docs/decisions/sign-in.md says why. Nobody signs up, nothing depends on mail.
+ACCOUNT_ADAPTER = "atalaya.apps.people.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"login": "atalaya.apps.people.forms.SignInForm"}
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_RATE_LIMITS = {
+    # A failed sign-in counts for the address it came from and for the account, whether that exists or not.
+    "login_failed": "10/m/ip,50/h/ip,5/10m/key",
+    "login": "30/m/ip",
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+}
+MFA_ADAPTER = "atalaya.apps.people.adapter.FactorAdapter"
+MFA_FORMS = {
+    "authenticate": "atalaya.apps.people.forms.CodeForm",
+    "reauthenticate": "atalaya.apps.people.forms.ConfirmCodeForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = CONFIG.node.name
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# The counters of the rate limits must be the same in every process and after a restart.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "people_sharing",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 SECURE_TLS = CONFIG.url.startswith("https://")
 SESSION_COOKIE_SECURE = SECURE_TLS

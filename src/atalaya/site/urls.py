@@ -15,6 +15,5 @@ urlpatterns = [
     path("notices/", include("atalaya.apps.notices.urls")),
     path("jobs/", include("atalaya.apps.jobs.urls")),
     path("records/", include("atalaya.apps.records.urls")),
-    path("i18n/", include("django.conf.urls.i18n")),
-    path("account/", include("allauth.urls")),
+    path("account/", include("atalaya.apps.people.account_urls")),
 ]

@@ -6,12 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from atalaya.apps.people.rights import token_of
 
 API = "/api/"
+FIRST = "account_change_password"
+"""The page that somebody with a one-time password comes to first."""
+OPEN_BEFORE = frozenset({FIRST, "account_logout", "set_language"})
+"""What works before the one-time password was changed."""
 
 
 class SignInRequired(LoginRequiredMiddleware):
@@ -22,7 +27,13 @@ class SignInRequired(LoginRequiredMiddleware):
     ) -> HttpResponseBase | None:
         if request.path.startswith(API) and (token := token_of(request)):
             request.user = token.user
+        elif self._has_one_time_password(request):
+            return HttpResponseRedirect(reverse(FIRST))
         return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def _has_one_time_password(self, request: HttpRequest) -> bool:
+        at = request.resolver_match.url_name if request.resolver_match else None
+        return request.user.is_authenticated and request.user.must_change_password and at not in OPEN_BEFORE
 
     def handle_no_permission(  # type: ignore[override]
         self, request: HttpRequest, view_func: Callable[..., Any]

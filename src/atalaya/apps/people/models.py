@@ -1,8 +1,12 @@
-"""Users and their API tokens. What a user may see hangs on `registry.Membership`, not on this app."""
+"""Users, their API tokens, and what the node's processes share about sign-ins.
+
+What a user may see hangs on `registry.Membership`, not on this app.
+"""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -11,15 +15,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from atalaya.apps.people.roles import RIGHTS, Right, Role
 
-class Role(models.TextChoices):
-    """What a user may do. `people.rights` says which right each role has."""
-
-    ADMINISTRATOR = "administrator", _("administrator")
-    LEAD = "lead", _("team lead")
-    HANDLER = "handler", _("handler")
-    READER = "reader", _("read-only")
-    MEMBER = "member", _("organisation member")
+__all__ = ["Role", "Sharing", "Token", "User"]
 
 
 class UserManager(BaseUserManager["User"]):
@@ -57,6 +55,22 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What the user may do now: nothing when the account is closed, and by a token at most its scopes."""
+        if not self.is_active:
+            return frozenset()
+        held = RIGHTS.get(self.role, frozenset())
+        return held if self.scopes is None else held & self.scopes
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Django's way to ask for a right, by its value: `user.has_perm("records:read")`."""
+        return perm in self.rights
+
+    def has_perms(self, perms: Iterable[str], obj: object = None) -> bool:
+        """Whether the user has all of these rights."""
+        return all(self.has_perm(perm, obj) for perm in perms)
+
 
 class Token(models.Model):
     """An API token: shown once, kept as the SHA-256 of its random secret."""
@@ -77,3 +91,25 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+    @property
+    def works(self) -> bool:
+        """Whether the token opens anything now. The account it belongs to has to be open as well."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
+
+
+class Sharing(models.Model):
+    """What processes tell each other for a while: the counters behind rate limits, codes that were used.
+
+    The table of Django's database cache, declared here so that a migration makes it and both databases have it.
+    """
+
+    cache_key = models.CharField(primary_key=True, max_length=255)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "people_sharing"
+
+    def __str__(self) -> str:
+        return self.cache_key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
@@ -16,12 +16,26 @@ from ninja.security import HttpBearer
 
 from atalaya.apps.people import actions
 from atalaya.apps.people.models import Token, User
-from atalaya.apps.people.roles import RIGHTS, Right, has, rights_of
+from atalaya.apps.people.queries import wants_factor
+from atalaya.apps.people.roles import RIGHTS, Right
 
 __all__ = ["RIGHTS", "Right", "TokenAuth", "api_auth", "asker", "context", "has", "needs", "rights_of", "token_of"]
 
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+
 Args = ParamSpec("Args")
 View = Callable[Concatenate[HttpRequest, Args], HttpResponseBase]
+
+
+def rights_of(user: AbstractBaseUser | AnonymousUser | None) -> frozenset[Right]:
+    """The rights of a user now: none for a stranger or a closed account, and with an API token at most its scopes."""
+    return user.rights if isinstance(user, User) else frozenset()
+
+
+def has(user: AbstractBaseUser | AnonymousUser | None, right: Right) -> bool:
+    """Whether the user has the right."""
+    return right in rights_of(user)
 
 
 def needs(right: Right) -> Callable[[View[Args]], View[Args]]:
@@ -86,7 +100,8 @@ api_auth = TokenAuth()
 
 
 def context(request: HttpRequest) -> dict[str, object]:
-    """Template context: `may.READ_EVENTS` and so on, true when the user has the right."""
-    user = getattr(request, "user", None)
+    """Template context: `may.READ_EVENTS` and so on, true when the user has the right; `wants_factor`, asked lazily,
+    when the page should ask the user to add a second factor."""
+    user = getattr(request, "user", None) or AnonymousUser()
     held = rights_of(user)
-    return {"may": {right.name: right in held for right in Right}}
+    return {"may": {right.name: right in held for right in Right}, "wants_factor": lambda: wants_factor(user)}

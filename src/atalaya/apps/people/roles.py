@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from atalaya.apps.people.models import Role, User
+from django.db import models
+from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
+
+class Role(models.TextChoices):
+    """What a user is on this node."""
+
+    ADMINISTRATOR = "administrator", _("administrator")
+    LEAD = "lead", _("team lead")
+    HANDLER = "handler", _("handler")
+    READER = "reader", _("read-only")
+    MEMBER = "member", _("organisation member")
 
 
 class Right(StrEnum):
@@ -38,15 +45,5 @@ RIGHTS: dict[str, frozenset[Right]] = {
 """A right says what kind of thing a role may do. Which rows it may do it to hangs on memberships: without a
 membership nobody sees any record, and an organisation's member sees that organisation's rows alone."""
 
-
-def rights_of(user: User | AnonymousUser | None) -> frozenset[Right]:
-    """The rights of a user now: none for a stranger or a closed account, and with an API token at most its scopes."""
-    if not isinstance(user, User) or not user.is_active:
-        return frozenset()
-    rights = RIGHTS.get(user.role, frozenset())
-    return rights if user.scopes is None else rights & user.scopes
-
-
-def has(user: User | AnonymousUser | None, right: Right) -> bool:
-    """Whether the user has the right."""
-    return right in rights_of(user)
+GUARDED = frozenset({Role.ADMINISTRATOR, Role.LEAD})
+"""Roles whose sign-in is worth most to an attacker: they are asked for a second factor on every page until they have one."""
