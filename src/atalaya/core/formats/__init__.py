@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from atalaya.core.formats.batch import REJECT_SCHEMA, Batch, no_rejects
+from atalaya.core.formats.batch import REJECT_SCHEMA, Batch, Reject, rejects_table
+from atalaya.core.formats.opening import open_feed
 
-__all__ = ["REJECT_SCHEMA", "Batch", "no_rejects"]
+__all__ = ["REJECT_SCHEMA", "Batch", "Reject", "open_feed", "rejects_table"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import polars as pl
+
+from atalaya.core import limits
 
 ROW = "__row"
 """Column of row numbers: the first data record of a file is row 1."""
@@ -19,9 +22,20 @@ REJECT_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
-def no_rejects() -> pl.DataFrame:
-    """An empty table of rejected rows."""
-    return pl.DataFrame(schema=REJECT_SCHEMA)
+@dataclass(frozen=True)
+class Reject:
+    """One row that is not read: its number, the field (or ""), why, and the start of its text."""
+
+    row: int
+    field: str
+    reason: str
+    raw: str
+
+
+def rejects_table(rejects: Iterable[Reject] = ()) -> pl.DataFrame:
+    """Rejected rows as a table (REJECT_SCHEMA), their text cut to `limits.REJECT_RAW_CHARS`."""
+    rows = [(one.row, one.field, one.reason, one.raw[: limits.REJECT_RAW_CHARS]) for one in rejects]
+    return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")
 
 
 @dataclass(frozen=True)
@@ -33,4 +47,4 @@ class Batch:
     """
 
     rows: pl.DataFrame
-    rejects: pl.DataFrame = field(default_factory=no_rejects)
+    rejects: pl.DataFrame = field(default_factory=rejects_table)

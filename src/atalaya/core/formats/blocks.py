@@ -1,0 +1,87 @@
+"""Cut a stream of unknown length into blocks of whole lines, holding no more than about one block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from atalaya.core import limits
+from atalaya.core.formats.opening import Truncated
+
+
+@dataclass
+class Block:
+    """Whole lines, each ending in a line feed. `last`: nothing follows that could belong to them.
+
+    `long_line` holds the start of a line over `limits.LINE_BYTES`, which came after `data` and was skipped.
+    A reader may set `consumed` below len(data) in a block that is not the last: the rest starts the next block.
+    """
+
+    data: bytes
+    last: bool
+    long_line: bytes | None = None
+    consumed: int = -1
+
+
+class LineBlocks:
+    """Blocks of whole lines from a stream. A last line without line feed is given one.
+
+    After the last block `cut_off` is None, or what there was of the row in which a damaged stream broke off.
+    """
+
+    def __init__(self, stream: BinaryIO, *, size: int = limits.BATCH_BYTES) -> None:
+        self._stream = stream
+        self._size = size
+        self._carry = b""
+        self._end = False
+        self._truncated = False
+        self.cut_off: bytes | None = None
+
+    def __iter__(self) -> Iterator[Block]:
+        while self._carry or not self._end:
+            block = self._next()
+            yield block
+            if 0 <= block.consumed < len(block.data):
+                self._carry = block.data[block.consumed :] + self._carry
+
+    def _next(self) -> Block:
+        data = self._carry + self._fill(self._size)
+        self._carry = b""
+        cut = data.rfind(b"\n") + 1
+        tail = data[cut:]
+        if self._truncated:
+            self.cut_off = tail
+            return Block(data[:cut], last=True)
+        if self._end:
+            return Block(data + b"\n" if tail else data, last=True)
+        if len(tail) > limits.LINE_BYTES:
+            self._skip_line()
+            return Block(data[:cut], last=True, long_line=tail[: limits.REJECT_RAW_CHARS])
+        self._carry = tail
+        return Block(data[:cut], last=False)
+
+    def _skip_line(self) -> None:
+        """Read on until the line feed that ends a line too long to hold."""
+        while not self._end:
+            data = self._fill(self._size)
+            at = data.find(b"\n")
+            if at >= 0:
+                self._carry = data[at + 1 :]
+                return
+        if self._truncated:
+            self.cut_off = b""
+
+    def _fill(self, size: int) -> bytes:
+        """Read `size` bytes, fewer only at the end of the stream."""
+        parts: list[bytes] = []
+        while size > 0 and not self._end:
+            try:
+                part = self._stream.read(size)
+            except Truncated:
+                self._truncated = self._end = True
+                break
+            self._end = not part
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)

@@ -1,0 +1,167 @@
+"""Comma-separated values: plain lines by a fast reader, every odd line by a lenient one, nothing lost.
+
+A cell is what Python's csv module makes of it. Rows are numbered by record: the header is row 0, blank lines
+do not count, a record with line feeds in its cells counts once.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+from atalaya.core import limits
+from atalaya.core.errors import BadInput, TooLarge
+from atalaya.core.formats import reasons
+from atalaya.core.formats.batch import ROW, Batch, Reject, rejects_table
+from atalaya.core.formats.blocks import Block, LineBlocks
+from atalaya.core.formats.lenient import Lenient, OddLines
+from atalaya.core.formats.quoting import Lines, Positions, look
+
+BOM = b"\xef\xbb\xbf"
+
+
+def read(
+    stream: BinaryIO, *, first_row: int = 1, delimiter: str = ",", block_bytes: int = limits.BATCH_BYTES
+) -> Iterator[Batch]:
+    """Yield the records of a CSV stream in batches of about `block_bytes` of text, the first line naming the columns.
+
+    Rows that cannot be read are rejects with number, reason and the start of their text. Raises BadInput where there
+    is no usable header, TooLarge where it has too many columns or the stream is over its budget.
+    """
+    blocks = LineBlocks(stream, size=block_bytes)
+    reader: _Reader | None = None
+    for block in blocks:
+        start = 0
+        if reader is None:
+            start, line = _header_line(block)
+            if not line:
+                continue
+            reader = _Reader(header(line, delimiter), delimiter, first_row)
+        yield from reader.block(block, start)
+    if reader is None:
+        raise BadInput("The file is empty.", advice="Its first line must name the columns.")
+    if blocks.cut_off is not None:
+        yield reader.cut_off(blocks.cut_off)
+
+
+def header(line: bytes, delimiter: str = ",") -> list[str]:
+    """Column names of a header line, each different: the second `a` becomes `a_2`, a nameless third `column_3`.
+
+    Raises BadInput for a line that is not text or has no name, TooLarge for too many columns.
+    """
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadInput("The file is UTF-16 text.", advice="Save it as UTF-8.")
+    try:
+        text = line.removeprefix(BOM).decode()
+    except UnicodeDecodeError as error:
+        raise BadInput("The first line is not UTF-8 text.", advice="Save the file as UTF-8.") from error
+    if "\0" in text:
+        raise BadInput("The first line has a NUL byte.", advice="This is not a CSV file.")
+    cells = next(csv.reader([text], delimiter=delimiter))
+    if len(cells) > limits.FEED_COLUMNS:
+        raise TooLarge(f"The first line names {len(cells)} columns; {limits.FEED_COLUMNS} are allowed.")
+    return _names(cells)
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for number, cell in enumerate(cells, 1):
+        name = base = cell.strip() or f"column_{number}"
+        again = 2
+        while name in names or name == ROW:
+            name, again = f"{base}_{again}", again + 1
+        names.append(name)
+    return names
+
+
+def _header_line(block: Block) -> tuple[int, bytes]:
+    """End and bytes of the first line that is not blank; b"" where there is none yet."""
+    start = 0
+    while start < len(block.data):
+        end = block.data.index(b"\n", start) + 1
+        line = block.data[start:end]
+        if line.removeprefix(BOM).strip():
+            return end, line
+        start = end
+    if block.long_line is not None:
+        raise TooLarge(f"The first line is longer than {limits.LINE_BYTES} bytes.", advice="This is not a CSV file.")
+    return start, b""
+
+
+class _Reader:
+    """Turns blocks into batches, counting rows."""
+
+    def __init__(self, names: Sequence[str], delimiter: str, first_row: int) -> None:
+        self._schema = pl.Schema({name: pl.String() for name in names})
+        self._delimiter = delimiter
+        self._lenient = Lenient(len(names), delimiter)
+        self._row = first_row
+
+    def block(self, block: Block, start: int) -> Iterator[Batch]:
+        """The batch of one block from byte `start` on, if it has any record."""
+        data = block.data[start:] if start else block.data
+        if data:
+            yield from self._batch(data, block, start)
+        if block.long_line is not None:
+            yield self._one_reject(reasons.LONG_ROW.format(limit=limits.LINE_BYTES), block.long_line)
+
+    def cut_off(self, tail: bytes) -> Batch:
+        """The batch that tells of a stream that broke off."""
+        return self._one_reject(reasons.TRUNCATED, tail)
+
+    def _one_reject(self, reason: str, raw: bytes) -> Batch:
+        reject = Reject(self._row, "", reason, raw.decode(errors="replace"))
+        self._row += 1
+        return Batch(pl.DataFrame(schema={**self._schema, ROW: pl.Int64()}), rejects_table([reject]))
+
+    def _batch(self, data: bytes, block: Block, start: int) -> Iterator[Batch]:
+        width, delimiter = len(self._schema), self._delimiter
+        lines = look(data, columns=width, delimiter=ord(delimiter), longest=limits.CELL_CHARS)
+        odd = OddLines(data, lines, self._lenient, last=block.last)
+        frame = self._fast(data, lines)
+        if frame is None:
+            # The fast reader sees other records than the check did: then every line goes the slow way.
+            lines.plain[:] = False
+            odd = OddLines(data, lines, self._lenient, last=block.last)
+            frame = pl.DataFrame(schema=self._schema)
+        if odd.consumed < len(data):
+            block.consumed = start + odd.consumed
+        rows = self._row - 1 + np.cumsum(odd.counted)
+        if len(rows):
+            self._row = int(rows[-1]) + 1
+        batch = self._merge(frame, odd, rows)
+        if batch.rows.height or batch.rejects.height:
+            yield batch
+
+    def _fast(self, data: bytes, lines: Lines) -> pl.DataFrame | None:
+        """The plain lines, read by polars; None where its count of rows is not ours."""
+        count = int(lines.plain.sum())
+        if not count:
+            return pl.DataFrame(schema=self._schema)
+        text = data if lines.plain.all() else _cut_out(data, lines)
+        frame = pl.read_csv(
+            text, has_header=False, schema=self._schema, separator=self._delimiter, infer_schema=False
+        )
+        return frame if frame.height == count else None
+
+    def _merge(self, frame: pl.DataFrame, odd: OddLines, rows: Positions) -> Batch:
+        kept = frame.with_columns(pl.Series(ROW, rows[odd.plain], dtype=pl.Int64))
+        if odd.cells:
+            table = pl.DataFrame(list(odd.cells.values()), schema=self._schema, orient="row")
+            numbers = pl.Series(ROW, rows[list(odd.cells)], dtype=pl.Int64)
+            kept = pl.concat([kept, table.with_columns(numbers)]).sort(ROW)
+        rejects = (Reject(int(rows[at]), "", reason, odd.raw(at)) for at, reason in odd.rejected.items())
+        return Batch(kept, rejects_table(rejects))
+
+
+def _cut_out(data: bytes, lines: Lines) -> bytes:
+    """The plain lines of `data`, run by run."""
+    edges = np.flatnonzero(np.diff(lines.plain.astype(np.int8), prepend=0, append=0))
+    view = memoryview(data)
+    runs = zip(edges[::2].tolist(), (edges[1::2] - 1).tolist(), strict=True)
+    return b"".join(view[lines.starts[first] : lines.ends[last] + 1] for first, last in runs)
