@@ -62,7 +62,12 @@ def header(line: bytes, delimiter: str = ",") -> list[str]:
         raise BadInput("The first line is not UTF-8 text.", advice="Save the file as UTF-8.") from error
     if "\0" in text:
         raise BadInput("The first line has a NUL byte.", advice="This is not a CSV file.")
-    cells = next(csv.reader([text], delimiter=delimiter))
+    if len(line) > limits.LINE_BYTES:
+        raise TooLarge(f"The first line is longer than {limits.LINE_BYTES} bytes.", advice="This is not a CSV file.")
+    try:
+        cells = next(csv.reader([text], delimiter=delimiter))
+    except csv.Error as error:
+        raise BadInput("The first line is not CSV.", advice="It must name the columns.") from error
     if len(cells) > limits.FEED_COLUMNS:
         raise TooLarge(f"The first line names {len(cells)} columns; {limits.FEED_COLUMNS} are allowed.")
     return _names(cells)
