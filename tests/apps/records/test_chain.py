@@ -11,14 +11,14 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.triggers import intruder
+from tests.world import World
 
 from atalaya.apps.people.models import User
 from atalaya.apps.records.actions import WITHHELD, record, verify
 from atalaya.apps.records.chain import GENESIS, hash_of, plain
 from atalaya.apps.records.models import Record
 from atalaya.apps.records.queries import history_of, visible_to
-from tests.triggers import intruder
-from tests.world import World
 
 SECRET = "hunter2-and-then-some"
 

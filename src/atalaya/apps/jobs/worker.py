@@ -1,0 +1,191 @@
+"""The loops of the worker and scheduler processes. What they change is written in `actions`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection, connections, transaction
+from django.utils import translation
+
+from atalaya.apps.jobs import actions
+from atalaya.apps.jobs.models import Job
+from atalaya.core.errors import AtalayaError
+
+logger = logging.getLogger(__name__)
+
+LEASE = 60.0
+"""Seconds after which a job whose worker went silent is given to another one. Held anew three times as often."""
+IDLE = 1.0
+"""Seconds between two looks into an empty queue."""
+LONGEST_SLEEP = 30.0
+"""Seconds the scheduler sleeps at most, so that it soon sees a changed clock."""
+
+
+class Heartbeat:
+    """A thread that keeps holding the job its worker is busy with, over a database connection of its own."""
+
+    def __init__(self, lease: float) -> None:
+        self._lease = lease
+        self._job: Job | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(5)
+
+    @contextmanager
+    def holding(self, job: Job) -> Iterator[None]:
+        self._job = job
+        try:
+            yield
+        finally:
+            self._job = None
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._lease / 3):
+            if job := self._job:
+                self._hold(job)
+        connections.close_all()
+
+    def _hold(self, job: Job) -> None:
+        try:
+            if not actions.extend(job, lease=self._lease) and self._job is job:
+                logger.warning(
+                    "%s %s is no longer this worker's; its result will not count.", job.name, job.pk
+                )
+        except DatabaseError as error:
+            # The next beat comes before the lease ends.
+            logger.warning("%s %s could not be held: %s", job.name, job.pk, error)
+            connections.close_all()
+
+
+def work(stop: threading.Event, *, lease: float = LEASE, idle: float = IDLE) -> None:
+    """Work off due jobs until `stop` is set, or until this process grew past [work] memory_mb.
+
+    A running job is finished first. The supervisor starts a process that returned again.
+    """
+    actions.load()
+    me = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+    heartbeat = Heartbeat(lease)
+    heartbeat.start()
+    sweep_at = 0.0
+    try:
+        while not stop.is_set():
+            if time.monotonic() >= sweep_at:
+                sweep_at = time.monotonic() + lease / 6
+                _safely(actions.release_expired)
+            if not _turn(me, heartbeat, lease):
+                stop.wait(idle)
+            elif _too_big():
+                break
+    finally:
+        heartbeat.stop()
+        connections.close_all()
+
+
+def schedule(stop: threading.Event) -> None:
+    """Ask for periodic jobs when they are due, until `stop` is set. Several schedulers do no harm."""
+    while not stop.is_set():
+        pause = _safely(actions.fire_due)
+        stop.wait(min(max(IDLE, 5.0 if pause is None else pause), LONGEST_SLEEP))
+    connections.close_all()
+
+
+def run_all(limit: int = 1000) -> int:
+    """Run due jobs in this process until none is left or `limit` were run; returns how many. For tests and the demo."""
+    actions.load()
+    for count in range(limit):
+        job = actions.claim("here", lease=LEASE)
+        if job is None:
+            return count
+        run(job)
+    return limit
+
+
+def run(job: Job) -> None:
+    """Run one claimed job and write down how it ended."""
+    began = time.monotonic()
+    try:
+        _call(job)
+    except AtalayaError as error:
+        logger.warning("%s %s failed: %s", job.name, job.pk, error)
+        actions.fail(job, str(error), permanent=error.permanent)
+    except Exception as error:  # noqa: BLE001 - whatever a job raises ends this attempt, not the worker
+        logger.exception("%s %s failed.", job.name, job.pk)
+        actions.fail(job, "".join(traceback.format_exception(error, limit=-8)), permanent=False)
+    else:
+        kept = actions.finish(job)
+        logger.info(
+            "%s %s %s after %.2f s.", job.name, job.pk, "done" if kept else "lost", time.monotonic() - began
+        )
+
+
+def _call(job: Job) -> None:
+    task = actions.TASKS.get(job.name)
+    if task is None:
+        raise AtalayaError(
+            f"No job is named {job.name}.",
+            advice="It comes from another version of this program. Discard it.",
+        )
+    # Inside a caller's transaction (tests, the demo) a failed job must not spoil it.
+    with (
+        translation.override(settings.LANGUAGE_CODE),
+        transaction.atomic() if connection.in_atomic_block else nullcontext(),
+    ):
+        task(**job.args)
+
+
+def _turn(me: str, heartbeat: Heartbeat, lease: float) -> bool:
+    """Claim and run one job. False when there was none or the database was away."""
+    try:
+        job = actions.claim(me, lease=lease)
+        if job is None:
+            return False
+        with heartbeat.holding(job):
+            run(job)
+    except Exception:  # noqa: BLE001 - a database that is away for a while must not end the worker
+        logger.exception("The queue could not be read or written; trying again.")
+        connections.close_all()
+        return False
+    return True
+
+
+def _safely(action: Callable[[], float]) -> float | None:
+    """Call a queue action; None, after a line in the log, when the database is away."""
+    try:
+        return float(action())
+    except DatabaseError:
+        logger.exception("The queue could not be read or written; trying again.")
+        connections.close_all()
+        return None
+
+
+def _too_big() -> bool:
+    """Whether this process holds more memory than the configuration allows."""
+    resident = resident_mb()
+    if resident <= settings.CONFIG.work.memory_mb:
+        return False
+    logger.info("This worker grew to %d MiB and makes room for a fresh one.", resident)
+    return True
+
+
+def resident_mb() -> float:
+    """Resident memory of this process in MiB; 0 where the system does not tell."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return 0.0
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024**2

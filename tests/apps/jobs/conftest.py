@@ -1,0 +1,17 @@
+"""Tasks that only these tests know."""
+
+from __future__ import annotations
+
+import pytest
+
+from atalaya.apps.jobs import actions
+from atalaya.apps.jobs import jobs as own
+
+
+@pytest.fixture
+def tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only this app's own task is known, and what a test declares is forgotten after it."""
+    monkeypatch.setattr(actions, "load", lambda: None)
+    monkeypatch.setattr(actions, "TASKS", {"jobs.prune": own.prune})
+    monkeypatch.setattr(actions, "HEARERS", {})
+    monkeypatch.setattr(actions, "PERIODS", {"jobs.prune": actions.PERIODS["jobs.prune"]})
