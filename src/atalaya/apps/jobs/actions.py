@@ -264,8 +264,8 @@ def _wait_anew(job: Job, run_after: datetime) -> int:
 def pause_after(attempts: int) -> timedelta:
     """How long to wait after so many failed attempts: 10 s, 20 s, 40 s ... an hour, each a quarter more or less,
     so that jobs that failed together do not come back together."""
-    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
-    return pause * _system_random.uniform(0.75, 1.25)
+    pause = min(FIRST_PAUSE.total_seconds() * 2.0 ** min(attempts - 1, 20), LONGEST_PAUSE.total_seconds())
+    return timedelta(seconds=pause * _system_random.uniform(0.75, 1.25))
 
 
 def release_expired() -> int:
