@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
@@ -17,25 +17,12 @@ from ninja.security import HttpBearer
 from atalaya.apps.people import actions
 from atalaya.apps.people.models import Token, User
 from atalaya.apps.people.queries import wants_factor
-from atalaya.apps.people.roles import RIGHTS, Right
+from atalaya.apps.people.roles import RIGHTS, Right, has, rights_of
 
 __all__ = ["RIGHTS", "Right", "TokenAuth", "api_auth", "asker", "context", "has", "needs", "rights_of", "token_of"]
 
-if TYPE_CHECKING:
-    from django.contrib.auth.base_user import AbstractBaseUser
-
 Args = ParamSpec("Args")
 View = Callable[Concatenate[HttpRequest, Args], HttpResponseBase]
-
-
-def rights_of(user: AbstractBaseUser | AnonymousUser | None) -> frozenset[Right]:
-    """The rights of a user now: none for a stranger or a closed account, and with an API token at most its scopes."""
-    return user.rights if isinstance(user, User) else frozenset()
-
-
-def has(user: AbstractBaseUser | AnonymousUser | None, right: Right) -> bool:
-    """Whether the user has the right."""
-    return right in rights_of(user)
 
 
 def needs(right: Right) -> Callable[[View[Args]], View[Args]]:

@@ -47,3 +47,14 @@ membership nobody sees any record, and an organisation's member sees that organi
 
 GUARDED = frozenset({Role.ADMINISTRATOR, Role.LEAD})
 """Roles whose sign-in is worth most to an attacker: they are asked for a second factor on every page until they have one."""
+
+
+def rights_of(user: object) -> frozenset[Right]:
+    """The rights of a user now: none for a stranger or a closed account, and with an API token at most its scopes."""
+    held: frozenset[Right] = getattr(user, "rights", frozenset())
+    return held
+
+
+def has(user: object, right: Right) -> bool:
+    """Whether the user has the right."""
+    return right in rights_of(user)
