@@ -47,6 +47,7 @@ class Ingest(models.Model):
     rows_kept = models.BigIntegerField(_("kept"), default=0)
     rows_doubled = models.BigIntegerField(_("doubled"), default=0)
     rows_rejected = models.BigIntegerField(_("rejected"), default=0)
+    new_findings = models.BigIntegerField(_("new findings"), default=0, help_text="Findings this file opened first.")
     findings_upto = models.BigIntegerField(null=True, help_text="Last finding key applied, in key order: where to go on after a crash.")
     first_event_at = models.DateTimeField(null=True)
     last_event_at = models.DateTimeField(null=True)

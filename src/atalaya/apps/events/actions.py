@@ -1,0 +1,299 @@
+"""Every write of this app: a file arrives, its rows become events, its events become findings."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+import polars as pl
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Max, Q
+from django.utils import timezone
+
+from atalaya.apps.events import findings, raw, reading
+from atalaya.apps.events.models import Finding, Ingest, Reject
+from atalaya.apps.events.tables import event_table
+from atalaya.apps.jobs.actions import announce
+from atalaya.apps.people.models import User
+from atalaya.apps.records.actions import record
+from atalaya.apps.registry import queries as registry
+from atalaya.core import feeds, limits
+from atalaya.core.errors import BadInput, Temporary
+from atalaya.core.feeds import Feed
+from atalaya.core.pipeline.result import Result
+from atalaya.core.pipeline.run import run
+
+SLICE = 20_000
+"""Findings updated in one transaction."""
+REJECT_BATCH = 2_000
+
+Waiting = Ingest.Status.WAITING
+Running = Ingest.Status.RUNNING
+Stored = Ingest.Status.STORED
+Done = Ingest.Status.DONE
+Failed = Ingest.Status.FAILED
+
+
+def receive(
+    source: Path | BinaryIO | bytes, *, by: User | None, state: str, name: str, channel: str,
+    feed: str = "", most: int = limits.FEED_FILE_BYTES,
+) -> tuple[Ingest, bool]:  # fmt: skip
+    """Keep a feed file and ask for its processing. Returns its row, and whether the file is new to this state.
+
+    `state` is the code of the receiving team's state, `name` the file's name for people, `feed` the code of a feed
+    or empty to find out. A file that came before is not kept twice; if it failed then and a feed is given now, it is
+    tried again. Raises BadInput for an unknown feed, TooLarge beyond `most` bytes.
+    """
+    if feed:
+        reading.feed_of(feed, name, Path())
+    with _opened(source) as stream:
+        kept = raw.keep(stream, most=most)
+    with transaction.atomic():
+        ingest, created = Ingest.objects.get_or_create(
+            state_id=state,
+            sha256=kept.sha256,
+            defaults={
+                "name": _clean_name(name), "size": kept.size, "feed": feed, "channel": channel, "received_by": by,
+            },
+        )  # fmt: skip
+        if created:
+            announce("events.file.received", ingest=str(ingest.pk))
+            record("events.file.received", by=by, target=ingest, detail={"name": ingest.name, "sha256": kept.sha256})
+    if not created and feed and ingest.status == Failed:
+        try_again(ingest, by=by, feed=feed)
+    return ingest, created
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO | bytes) -> Iterator[BinaryIO]:
+    if isinstance(source, Path):
+        with source.open("rb") as stream:
+            yield stream
+    else:
+        yield io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _clean_name(name: str) -> str:
+    """The last part of a file name, without what a terminal or page could take for more than text."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(char for char in last if char.isprintable())[-255:] or "file"
+
+
+def try_again(ingest: Ingest, *, by: User | None, feed: str = "") -> None:
+    """Process a failed file once more, with another feed if one is given. Does nothing to a file that did not fail."""
+    with transaction.atomic():
+        failed = Ingest.objects.filter(pk=ingest.pk, status=Failed)
+        if failed.update(status=Waiting, message="", finished_at=None, feed=feed or ingest.feed):
+            announce("events.file.received", ingest=str(ingest.pk))
+            record("events.file.tried_again", by=by, target=ingest, detail={"feed": feed or ingest.feed})
+    ingest.refresh_from_db()
+
+
+def process(ingest_id: UUID | str, *, by: User | None = None, wait: bool = False) -> Ingest:
+    """Bring one file to its end, from wherever an earlier process left it; a file at its end is left alone.
+
+    Killed at any point and called again, every row is stored once and counted once. Raises Temporary when another
+    process works on the file; with `wait` it waits for that one instead.
+    """
+    ingest = Ingest.objects.get(pk=ingest_id)
+    if ingest.status in (Done, Failed):
+        return ingest
+    try:
+        with raw.locked(ingest.sha256, wait=wait) as path:
+            ingest.refresh_from_db()
+            if ingest.status in (Waiting, Running):
+                _store(ingest, path)
+            if ingest.status == Stored:
+                _update_findings(ingest, by=by)
+    except BadInput as error:
+        _fail(ingest, error, by=by)
+    if ingest.status == Done:
+        raw.pack(ingest.sha256)
+    return ingest
+
+
+def _store(ingest: Ingest, path: Path) -> None:
+    """Rows into the event table, in one commit; then counts and rejected rows into the database."""
+    feed = reading.feed_of(ingest.feed, ingest.name, path)
+    Ingest.objects.filter(pk=ingest.pk).update(status=Running, feed=feed.code)
+    batches = reading.Reading(ingest, path, feed)
+    result = run(
+        iter(batches),
+        store=event_table(),
+        sha256=ingest.sha256,
+        state=ingest.state_id,
+        networks=registry.networks(ingest.state_id),
+        observed_at=ingest.received_at,
+    )
+    if batches.problem and not result.rows_read:
+        raise batches.problem
+    _save_counts(ingest, path, feed, result, batches.problem)
+
+
+def _save_counts(ingest: Ingest, path: Path, feed: Feed, result: Result, problem: BadInput | None) -> None:
+    rejects = result.rejects
+    if result.rejected and rejects.is_empty():
+        rejects, problem = reading.rejects_of(ingest, path, feed)
+    ingest.feed = feed.code
+    ingest.rows_read = result.rows_read
+    ingest.rows_kept = result.kept
+    ingest.rows_doubled = result.doubled
+    ingest.rows_rejected = result.rejected
+    ingest.first_event_at = result.first_event_at
+    ingest.last_event_at = result.last_event_at
+    ingest.message = str(problem) if problem else ""
+    ingest.status = Stored
+    ingest.findings_upto = None
+    ingest.new_findings = 0
+    with transaction.atomic():
+        ingest.rejects.all().delete()
+        _save_rejects(ingest, rejects)
+        ingest.save()
+
+
+def _save_rejects(ingest: Ingest, rejects: pl.DataFrame) -> None:
+    for part in rejects.iter_slices(REJECT_BATCH):
+        Reject.objects.bulk_create(
+            Reject(
+                ingest=ingest,
+                row=row["row"],
+                field=_storable(row["field"], 120),
+                reason=_storable(row["reason"], 400),
+                raw=_storable(row["raw"], limits.REJECT_RAW_CHARS),
+                count=row["count"],
+            )
+            for row in part.iter_rows(named=True)
+        )
+
+
+def _storable(text: str | None, most: int) -> str:
+    """Text that both databases take: PostgreSQL refuses NUL."""
+    return (text or "").replace("\0", "\ufffd")[:most]
+
+
+def _update_findings(ingest: Ingest, *, by: User | None) -> None:
+    """Findings in key order, slice by slice, each together with how far we are: no count is ever added twice."""
+    sightings = event_table().findings_of(ingest.state_id, ingest.sha256)
+    if ingest.findings_upto is not None:
+        sightings = sightings.filter(pl.col("finding") > ingest.findings_upto)
+    for part in sightings.iter_slices(SLICE):
+        with transaction.atomic():
+            _apply(ingest, part)
+    _finish(ingest, by=by)
+
+
+def _apply(ingest: Ingest, part: pl.DataFrame) -> None:
+    new = findings.apply(part)
+    upto = int(part["finding"][-1])
+    mine = Ingest.objects.filter(pk=ingest.pk, status=Stored, findings_upto=ingest.findings_upto)
+    if not mine.update(findings_upto=upto, new_findings=F("new_findings") + new):
+        raise Temporary("Another process updates the findings of this file.")
+    ingest.findings_upto = upto
+    ingest.new_findings += new
+
+
+def _finish(ingest: Ingest, *, by: User | None) -> None:
+    with transaction.atomic():
+        now = timezone.now()
+        if not Ingest.objects.filter(pk=ingest.pk, status=Stored).update(status=Done, finished_at=now):
+            raise Temporary("Another process finished this file.")
+        announce("events.added", ingest=str(ingest.pk), new_findings=ingest.new_findings)
+        record("events.file.processed", by=by, target=ingest, detail=_summary(ingest))
+    ingest.status, ingest.finished_at = Done, now
+
+
+def _summary(ingest: Ingest) -> dict[str, object]:
+    return {
+        "feed": ingest.feed,
+        "read": ingest.rows_read,
+        "kept": ingest.rows_kept,
+        "doubled": ingest.rows_doubled,
+        "rejected": ingest.rows_rejected,
+        "new_findings": ingest.new_findings,
+    }
+
+
+def _fail(ingest: Ingest, error: BadInput, *, by: User | None) -> None:
+    ingest.status, ingest.message, ingest.finished_at = Failed, str(error), timezone.now()
+    with transaction.atomic():
+        ingest.save(update_fields=["status", "message", "finished_at"])
+        record("events.file.failed", by=by, target=ingest, detail={"message": ingest.message})
+
+
+def mark_rejects_seen(ingest: Ingest, *, by: User) -> None:
+    """Note that somebody looked at the rejected rows (or at the failure): the desk does not ask for it again."""
+    with transaction.atomic():
+        ingest.rejects_seen_at = timezone.now()
+        ingest.save(update_fields=["rejects_seen_at"])
+        record("events.file.rejects_seen", by=by, target=ingest)
+
+
+def close_gone(*, by: User | None = None) -> int:
+    """Close open findings that their feed has not shown for its number of days; returns how many.
+
+    Time is the feed's own: its latest sighting in that state, so that a feed that is late closes nothing. A feed that
+    shows nothing any more while others of its provider go on counts as quiet after twice its days.
+    """
+    closed = 0
+    for (state, code), (latest, days) in _latest_by_feed().items():
+        gone = Finding.objects.filter(
+            Q(status__in=(Finding.Status.OPEN, Finding.Status.BACK)),
+            state=state,
+            feed=code,
+            last_seen__lt=latest - timedelta(days=days),
+        )
+        closed += _close(gone.values_list("pk", flat=True), state, code, latest, by=by)
+    return closed
+
+
+def _latest_by_feed() -> dict[tuple[str, str], tuple[datetime, int]]:
+    now = timezone.now()
+    seen = Finding.objects.filter(last_seen__lte=now).order_by().values_list("state", "feed").annotate(Max("last_seen"))
+    own = {(state, code): (latest, *_provider_and_days(code)) for state, code, latest in seen}
+    provider_latest: dict[tuple[str, str], datetime] = {}
+    for (state, _), (latest, provider, _days) in own.items():
+        provider_latest[state, provider] = max(latest, provider_latest.get((state, provider), latest))
+    return {
+        (state, code): (max(latest, provider_latest[state, provider] - timedelta(days=days)), days)
+        for (state, code), (latest, provider, days) in own.items()
+    }
+
+
+def _provider_and_days(code: str) -> tuple[str, int]:
+    usual = settings.CONFIG.pipeline.gone_after_days
+    try:
+        feed = feeds.catalogue().get(code)
+    except KeyError:
+        return code, usual
+    return feed.provider, feed.gone_after_days or usual
+
+
+def _close(keys: object, state: str, code: str, latest: datetime, *, by: User | None) -> int:
+    with transaction.atomic():
+        open_ones = Finding.objects.filter(pk__in=keys, status__in=(Finding.Status.OPEN, Finding.Status.BACK))
+        closed = open_ones.update(status=Finding.Status.GONE, changed_at=latest)
+        if closed:
+            announce("findings.gone", state=state, feed=code, count=closed)
+            record("events.findings.gone", by=by, target=("feed", code), state=state, detail={"count": closed})
+    return closed
+
+
+def forget_old_files(*, by: User | None = None) -> int:
+    """Remove original files that were received longer ago than the node keeps them; returns how many."""
+    before = timezone.now() - timedelta(days=settings.CONFIG.pipeline.keep_raw_days)
+    raw.sweep(older_than=(timezone.now() - timedelta(days=1)).timestamp())
+    old = Ingest.objects.filter(received_at__lt=before, status__in=(Done, Failed))
+    kept = set(Ingest.objects.filter(received_at__gte=before).values_list("sha256", flat=True))
+    gone = [sha256 for sha256 in old.values_list("sha256", flat=True).distinct() if sha256 not in kept and raw.find(sha256)]
+    for sha256 in gone:
+        raw.forget(sha256)
+    if gone:
+        with transaction.atomic():
+            record("events.files.forgotten", by=by, target=("file", ""), detail={"count": len(gone)})
+    return len(gone)

@@ -1,0 +1,34 @@
+"""Background work of this app."""
+
+from __future__ import annotations
+
+from atalaya.apps.events import actions, drop
+from atalaya.apps.jobs.actions import hears, job, periodic
+
+
+@hears("events.file.received")
+@job("events.process", max_attempts=10)
+def process(*, ingest: str) -> None:
+    """Bring one received file to its end."""
+    actions.process(ingest)
+
+
+@periodic(seconds=20)
+@job("events.drop")
+def look_into_drop_folder() -> None:
+    """Take in files that were put into the drop folder."""
+    drop.take_all()
+
+
+@periodic(hours=6)
+@job("events.close_gone")
+def close_gone() -> None:
+    """Close findings that are not seen any more."""
+    actions.close_gone()
+
+
+@periodic(days=1)
+@job("events.forget_old_files")
+def forget_old_files() -> None:
+    """Remove original files that are older than the node keeps them."""
+    actions.forget_old_files()

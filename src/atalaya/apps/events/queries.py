@@ -1,0 +1,84 @@
+"""What a user may see of files, findings and events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
+
+from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.events.tables import event_table
+from atalaya.apps.people.models import User
+from atalaya.apps.registry.queries import Asker, Scope, scope_of
+from atalaya.core.errors import NotAllowed
+from atalaya.core.store import Question
+
+__all__ = [
+    "event_table", "files_by_feed", "findings_visible_to", "ingests_visible_to", "question_for", "scope_of",
+    "state_of",
+]  # fmt: skip
+
+
+def findings_visible_to(user: Asker) -> QuerySet[Finding]:
+    """Findings of the organisations that the user may see. Staff also see those whose organisation is gone."""
+    scope = scope_of(user)
+    if not scope:
+        return Finding.objects.none()
+    inside = Q(state__in=scope.states)
+    if scope.organisations is not None:
+        inside &= Q(organisation__in=scope.organisations)
+    return Finding.objects.filter(inside).select_related("organisation")
+
+
+def ingests_visible_to(user: Asker) -> QuerySet[Ingest]:
+    """Feed files of the states whose team the user works in. Members of organisations see none."""
+    scope = scope_of(user)
+    if not scope or scope.organisations is not None:
+        return Ingest.objects.none()
+    return Ingest.objects.filter(state__in=scope.states).select_related("state", "received_by")
+
+
+def is_staff(user: Asker) -> bool:
+    """Whether the user works in a team, and so sees files and events without an owner."""
+    scope = scope_of(user)
+    return bool(scope) and scope.organisations is None
+
+
+def state_of(user: User) -> str:
+    """The state for which this user takes files in: that of their team, the node's own if they have several.
+
+    Raises NotAllowed for somebody without a team.
+    """
+    scope: Scope = scope_of(user)
+    if not scope or scope.organisations is not None:
+        raise NotAllowed(_("Only a team's own people may add feed files."))
+    own: str = settings.CONFIG.node.state
+    return own if own in scope.states else min(scope.states)
+
+
+def question_for(user: Asker, params: Mapping[str, Any]) -> Question:
+    """A question to the event table within what the user may see.
+
+    `params` are the other fields of `Question` (see there); empty ones are left out. Raises TypeError for a field that
+    Question does not have: check what people type with `forms.EventFilter` first.
+    """
+    scope = scope_of(user)
+    states = scope.states if scope else frozenset()
+    asked = {name: value for name, value in params.items() if value not in (None, "")}
+    return Question(states=states, organisations=scope.organisations if scope else frozenset(), **asked)
+
+
+def files_by_feed(user: Asker) -> dict[str, dict[str, Any]]:
+    """For each feed code: when its last file came (`last`), and the rows kept in all (`rows`), as the user may see."""
+    found = ingests_visible_to(user).order_by().values("feed").annotate(last=Max("received_at"), rows=Sum("rows_kept"))
+    return {row["feed"]: row for row in found}
+
+
+def last_days(days: int, *, now: datetime) -> datetime:
+    """Midnight UTC, `days` days before `now`."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=days)

@@ -1,0 +1,159 @@
+"""The original files, kept by the SHA-256 of the bytes as they arrived: DATA/raw/ab/abcdef...
+
+A file is kept plain until its rows are stored, so that the reader does not pay for unpacking what was only just packed,
+and is then compressed (`pack`). Archives are kept as they came.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+
+from atalaya.core.errors import BadInput, Temporary, TooLarge
+
+CHUNK = 1024 * 1024
+ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+"""First bytes of files that are compressed already."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that is now in the raw store."""
+
+    sha256: str
+    size: int
+
+
+def folder() -> Path:
+    """The raw store's folder."""
+    return Path(settings.CONFIG.data) / "raw"
+
+
+def keep(source: BinaryIO, *, most: int) -> Kept:
+    """Copy a stream into the store and return its hash and size in bytes.
+
+    Memory is bounded by one chunk. Raises TooLarge beyond `most` bytes; nothing is kept then.
+    """
+    folder().mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".incoming-", dir=folder())
+    try:
+        with os.fdopen(handle, "wb") as target:
+            kept = _copy(source, target, most)
+        _settle(Path(name), _plain(kept.sha256))
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return kept
+
+
+def _copy(source: BinaryIO, target: BinaryIO, most: int) -> Kept:
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(CHUNK):
+        size += len(chunk)
+        if size > most:
+            raise TooLarge(f"The file is larger than {most} bytes.", advice="Split it and send the parts.")
+        digest.update(chunk)
+        target.write(chunk)
+    target.flush()
+    os.fsync(target.fileno())
+    return Kept(digest.hexdigest(), size)
+
+
+def _settle(incoming: Path, plain: Path) -> None:
+    if find(plain.name) is None:
+        plain.parent.mkdir(exist_ok=True)
+        os.replace(incoming, plain)
+
+
+def _plain(sha256: str) -> Path:
+    return folder() / sha256[:2] / sha256
+
+
+def _packed(sha256: str) -> Path:
+    return _plain(sha256).with_suffix(".gz")
+
+
+def find(sha256: str) -> Path | None:
+    """Where the file is now, plain or packed; None when it is not kept any more."""
+    return next((path for path in (_plain(sha256), _packed(sha256)) if path.exists()), None)
+
+
+def path_of(sha256: str) -> Path:
+    """Like `find`. Raises BadInput when the file is not kept any more."""
+    path = find(sha256)
+    if path is None:
+        raise BadInput(
+            f"The original file {sha256[:12]} is not kept any more.", advice="Send it again to process it again."
+        )
+    return path
+
+
+@contextmanager
+def locked(sha256: str, *, wait: bool) -> Iterator[Path]:
+    """Hold the file for one process or thread at a time; the lock ends with its holder, kill -9 included.
+
+    Raises Temporary when somebody else holds it and `wait` is False, BadInput when the file is gone.
+    """
+    while True:
+        path = path_of(sha256)
+        with suppress(FileNotFoundError), path.open("rb") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError as error:
+                raise Temporary("This file is being processed.", advice="Wait for it to be done.") from error
+            # While we waited the holder may have packed the file: then we hold a file that nobody sees any more.
+            if path.exists() and path.stat().st_ino == os.fstat(held.fileno()).st_ino:
+                yield path
+                return
+
+
+def pack(sha256: str) -> None:
+    """Compress a plain file in place. Safe to repeat after a crash."""
+    plain, packed = _plain(sha256), _packed(sha256)
+    if not plain.exists() or _is_archive(plain):
+        return
+    if not packed.exists():
+        handle, name = tempfile.mkstemp(prefix=".packing-", dir=plain.parent)
+        with plain.open("rb") as source, os.fdopen(handle, "wb") as target:
+            with gzip.GzipFile(fileobj=target, mode="wb", compresslevel=3, mtime=0, filename="") as stream:
+                shutil.copyfileobj(source, stream, CHUNK)
+            target.flush()
+            os.fsync(target.fileno())
+        os.replace(name, packed)
+    plain.unlink(missing_ok=True)
+
+
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(6).startswith(ARCHIVES)
+
+
+def original(sha256: str) -> BinaryIO:
+    """A stream of the bytes exactly as they arrived. The caller closes it. Raises BadInput when it is gone."""
+    path = path_of(sha256)
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def forget(sha256: str) -> None:
+    """Remove the file from the store."""
+    _plain(sha256).unlink(missing_ok=True)
+    _packed(sha256).unlink(missing_ok=True)
+
+
+def sweep(*, older_than: float) -> None:
+    """Remove what a killed process left half-written: incoming files untouched since `older_than` (epoch seconds)."""
+    for pattern in (".incoming-*", "*/.packing-*"):
+        for path in folder().glob(pattern):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < older_than:
+                    path.unlink()
