@@ -156,9 +156,18 @@ class Certificate(models.Model):
     status = models.CharField(max_length=8, choices=Status.choices)
     expires_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(default=timezone.now)
+    warned_for = models.DateTimeField(null=True, help_text="The end of validity that was announced, so that it is announced once.")
+
+    class Meta:
+        ordering = ("fingerprint",)
 
     def __str__(self) -> str:
         return self.fingerprint
+
+    @property
+    def grouped(self) -> str:
+        """The fingerprint in groups of four, as people compare it."""
+        return " ".join(self.fingerprint[start : start + 4] for start in range(0, len(self.fingerprint), 4))
 
 
 class Contact(models.Model):

@@ -114,6 +114,12 @@ def split(data: str) -> list[str]:
         return [str(cert) for block in armored for cert in pysequoia.Cert.split_bytes(block.encode())]
 
 
+def merge(kept: str, received: str) -> str:
+    """Both copies of one certificate as one: a revocation that either knows stays. Raises BadInput for two different ones."""
+    with _readable("These are two different certificates."):
+        return str(_parse(kept).merge(_parse(received)))
+
+
 def generate(user_id: str, *, validity_seconds: int | None = None) -> str:
     """A new armored private key (v4, Curve25519) for `user_id`, such as "CSIRT <csirt@example.org>".
 
