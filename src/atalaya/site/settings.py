@@ -71,7 +71,6 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "atalaya.site.context.node",
-                "atalaya.apps.people.rights.context",
             ],
             "builtins": ["atalaya.web.templatetags.ui"],
         },

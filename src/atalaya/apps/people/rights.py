@@ -11,6 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
+from django.utils.functional import SimpleLazyObject
 from ninja.errors import AuthorizationError
 from ninja.security import HttpBearer
 
@@ -91,4 +92,4 @@ def context(request: HttpRequest) -> dict[str, object]:
     when the page should ask the user to add a second factor."""
     user = getattr(request, "user", None) or AnonymousUser()
     held = rights_of(user)
-    return {"may": {right.name: right in held for right in Right}, "wants_factor": lambda: wants_factor(user)}
+    return {"may": {right.name: right in held for right in Right}, "wants_factor": SimpleLazyObject(lambda: wants_factor(user))}
