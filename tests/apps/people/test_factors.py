@@ -12,11 +12,11 @@ from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from tests.world import PASSWORD, World
 
 from atalaya.apps.people import queries
 from atalaya.apps.people.models import User
 from atalaya.apps.records.models import Record
-from tests.world import PASSWORD, World
 
 
 @pytest.fixture(autouse=True)

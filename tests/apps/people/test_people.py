@@ -8,12 +8,12 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from tests.world import World
 
 from atalaya.apps.people import actions, queries
 from atalaya.apps.people.models import Role, User
 from atalaya.apps.records.models import Record
 from atalaya.core.errors import BadInput, NotAllowed
-from tests.world import World
 
 NEW = {"email": "New@Example.org", "name": "New One", "role": "reader", "language": "es"}
 

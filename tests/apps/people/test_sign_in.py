@@ -11,10 +11,10 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import NoReverseMatch, resolve, reverse
+from tests.world import PASSWORD, World
 
 from atalaya.apps.people import actions
 from atalaya.apps.records.models import Record
-from tests.world import PASSWORD, World
 
 CHOSEN = "a sentence nobody has heard"
 

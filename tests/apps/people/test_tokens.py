@@ -12,6 +12,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 from ninja.errors import AuthorizationError
+from tests.world import World
 
 from atalaya.apps.people import actions
 from atalaya.apps.people.middleware import SignInRequired
@@ -19,7 +20,6 @@ from atalaya.apps.people.models import Token, User
 from atalaya.apps.people.rights import Right, api_auth, has
 from atalaya.apps.records.models import Record
 from atalaya.core.errors import BadInput, NotAllowed
-from tests.world import World
 
 READ = [Right.READ_EVENTS]
 
