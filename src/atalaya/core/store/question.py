@@ -157,5 +157,6 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         return ipaddress.ip_network(text.strip(), strict=False)
     except ValueError as error:
         raise BadInput(
-            f"{text!r} is neither an address nor a prefix.", advice="Write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32."
+            f"{text!r} is neither an address nor a prefix.",
+            advice="Write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.",
         ) from error
