@@ -23,7 +23,10 @@ def pages(user: User) -> list[str]:
 
 
 def posts(user: User) -> list[str]:
-    return [reverse(f"people:{name}", args=[user.pk]) for name in ("reset_password", "remove_factors", "close", "open")]
+    return [
+        reverse(f"people:{name}", args=[user.pk])
+        for name in ("reset_password", "remove_factors", "close", "open")
+    ]
 
 
 def test_it_sends_strangers_to_the_sign_in_page(world: World) -> None:
@@ -40,10 +43,14 @@ def words(response: HttpResponse) -> str:
     return re.sub(r'value="[^"]*"', "", response.content.decode())
 
 
-@pytest.mark.parametrize("who", ["lead", "handler", "reader", "member", "other_member", "foreign_handler", "foreign_member"])
+@pytest.mark.parametrize(
+    "who", ["lead", "handler", "reader", "member", "other_member", "foreign_handler", "foreign_member"]
+)
 def test_it_refuses_everybody_but_administrators(world: World, who: str) -> None:
     client = world.client(getattr(world, who))
-    answers = [client.get(url) for url in pages(world.reader)] + [client.post(url) for url in posts(world.reader)]
+    answers = [client.get(url) for url in pages(world.reader)] + [
+        client.post(url) for url in posts(world.reader)
+    ]
     assert {answer.status_code for answer in answers} == {403}
     missing = client.get(reverse("people:person", args=["00000000-0000-4000-8000-000000000000"]))
     assert missing.status_code == 403
@@ -99,7 +106,9 @@ def test_it_tells_what_is_wrong_with_a_new_person(world: World) -> None:
     assert not User.objects.filter(name="New One").exists()
 
 
-@pytest.mark.parametrize("wrong", [{"email": "x"}, {"name": " "}, {"role": "king"}, {"language": "tlh"}, {"password": "short"}])
+@pytest.mark.parametrize(
+    "wrong", [{"email": "x"}, {"name": " "}, {"role": "king"}, {"language": "tlh"}, {"password": "short"}]
+)
 def test_it_refuses_what_cannot_be(world: World, wrong: dict[str, str]) -> None:
     with pytest.raises(BadInput):
         actions.create_user(by=None, **{**NEW, **wrong})
@@ -118,7 +127,11 @@ def test_it_changes_a_person_and_records_what_changed(world: World) -> None:
     assert client.get(url).status_code == 200
     assert client.post(url, {**NEW, "role": "handler"}).status_code == 302
     world.reader.refresh_from_db()
-    assert (world.reader.email, world.reader.role, world.reader.language) == ("new@example.org", "handler", "es")
+    assert (world.reader.email, world.reader.role, world.reader.language) == (
+        "new@example.org",
+        "handler",
+        "es",
+    )
     record = Record.objects.get(verb="people.user.changed")
     assert record.detail["role"] == {"from": "reader", "to": "handler"}
     assert "email" in record.detail

@@ -27,7 +27,9 @@ def _fresh_counters(db: None) -> Iterator[None]:
 
 
 def sign_in(client: Client, email: str, password: str = PASSWORD, **more: Any) -> HttpResponse:
-    response: HttpResponse = client.post(reverse("account_login"), {"login": email, "password": password}, **more)
+    response: HttpResponse = client.post(
+        reverse("account_login"), {"login": email, "password": password}, **more
+    )
     return response
 
 
@@ -52,11 +54,17 @@ def test_it_returns_to_the_page_that_was_asked(world: World) -> None:
     asked = client.get(reverse("people:me"))["Location"]
     response = client.post(asked, {"login": "lead@example.org", "password": PASSWORD})
     assert response["Location"] == reverse("people:me")
-    away = Client().post(reverse("account_login") + "?next=https://evil.example/", {"login": "lead@example.org", "password": PASSWORD})
+    away = Client().post(
+        reverse("account_login") + "?next=https://evil.example/",
+        {"login": "lead@example.org", "password": PASSWORD},
+    )
     assert away["Location"] == "/"
 
 
-@pytest.mark.parametrize("path", ["signup/", "email/", "password/reset/", "password/set/", "confirm-email/", "login/code/", "3rdparty/"])
+@pytest.mark.parametrize(
+    "path",
+    ["signup/", "email/", "password/reset/", "password/set/", "confirm-email/", "login/code/", "3rdparty/"],
+)
 def test_it_has_no_sign_up_and_no_way_round_by_mail(db: None, path: str) -> None:
     assert Client().get(f"/account/{path}").status_code == 404
     for name in ("account_signup", "account_email", "account_reset_password"):
@@ -178,7 +186,9 @@ def test_it_lets_administrators_end_sessions_of_their_state_only(world: World) -
     admin = world.client(world.admin)
     near = UserSession.objects.get(user=world.reader)
     far = UserSession.objects.get(user=world.foreign_handler)
-    assert admin.post(reverse("people:end_session", args=[near.pk]))["Location"] == reverse("people:person", args=[world.reader.pk])
+    assert admin.post(reverse("people:end_session", args=[near.pk]))["Location"] == reverse(
+        "people:person", args=[world.reader.pk]
+    )
     assert admin.post(reverse("people:end_session", args=[far.pk])).status_code == 404
 
 
@@ -207,9 +217,16 @@ def test_it_switches_the_language_for_strangers_without_leading_away(db: None) -
 
 def test_it_changes_ones_own_name_and_nothing_more(world: World) -> None:
     client = world.client(world.reader)
-    client.post(reverse("people:me"), {"name": "Renamed", "language": "fr", "role": "administrator", "email": "x@example.org"})
+    client.post(
+        reverse("people:me"),
+        {"name": "Renamed", "language": "fr", "role": "administrator", "email": "x@example.org"},
+    )
     world.reader.refresh_from_db()
-    assert (world.reader.name, world.reader.role, world.reader.email) == ("Renamed", "reader", "reader@example.org")
+    assert (world.reader.name, world.reader.role, world.reader.email) == (
+        "Renamed",
+        "reader",
+        "reader@example.org",
+    )
     assert client.post(reverse("people:me"), {"name": "", "language": "fr"}).status_code == 200
 
 

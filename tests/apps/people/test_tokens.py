@@ -37,12 +37,18 @@ def who(secret: str) -> User | None:
 def test_it_shows_the_secret_once_and_keeps_its_hash(world: World) -> None:
     client = world.client(world.handler)
     assert client.get(reverse("people:add_token")).status_code == 200
-    response = client.post(reverse("people:add_token"), {"name": "Uploads", "scopes": ["events:write"], "days": "30"})
+    response = client.post(
+        reverse("people:add_token"), {"name": "Uploads", "scopes": ["events:write"], "days": "30"}
+    )
     secret = response.context["secret"]
     assert secret in response.content.decode()
     assert "no-store" in response["Cache-Control"]
     token = Token.objects.get()
-    assert (token.user, token.scopes, token.digest) == (world.handler, ["events:write"], actions.digest_of(secret))
+    assert (token.user, token.scopes, token.digest) == (
+        world.handler,
+        ["events:write"],
+        actions.digest_of(secret),
+    )
     assert secret not in str(Token.objects.values().get())
     assert secret not in client.get(reverse("people:me")).content.decode()
     assert secret not in str(list(Record.objects.values()))
@@ -126,7 +132,10 @@ def test_it_lets_its_user_end_it_and_administrators_of_the_state(world: World) -
     far, _secret = actions.create_token(world.foreign_handler, by=None, name="y", scopes=READ)
     url = reverse("people:revoke_token", args=[mine.pk])
     assert world.stranger.post(url).status_code == 302
-    assert {world.client(user).post(url).status_code for user in (world.handler, world.member, world.foreign_handler)} == {404}
+    assert {
+        world.client(user).post(url).status_code
+        for user in (world.handler, world.member, world.foreign_handler)
+    } == {404}
     assert world.client(world.admin).post(reverse("people:revoke_token", args=[far.pk])).status_code == 404
     assert Token.objects.filter(revoked_at=None).count() == 2
     assert world.client(world.reader).post(url)["Location"] == reverse("people:me")

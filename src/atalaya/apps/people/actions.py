@@ -76,7 +76,9 @@ def change_user(user: User, *, by: User | None, email: str, name: str, role: str
     user.email, user.name, user.role, user.language = email.strip().lower(), name.strip(), role, language
     _check(user)
     user.save(update_fields=["email", "name", "role", "language"])
-    changed = {key: {"from": before[key], "to": value} for key, value in _facts(user).items() if before[key] != value}
+    changed = {
+        key: {"from": before[key], "to": value} for key, value in _facts(user).items() if before[key] != value
+    }
     if changed:
         _record("people.user.changed", user, by=by, detail=changed)
     return user
@@ -167,7 +169,13 @@ def create_token(
         scopes=[right.value for right in Right if right in scopes],
         expires_at=timezone.now() + timedelta(days=days),
     )
-    detail = {"user": str(user.pk), "name": token.name, "hint": token.hint, "scopes": token.scopes, "days": days}
+    detail = {
+        "user": str(user.pk),
+        "name": token.name,
+        "hint": token.hint,
+        "scopes": token.scopes,
+        "days": days,
+    }
     record("people.token.added", by=by, target=token, state=state_of(user), detail=detail)
     return token, secret
 
@@ -224,7 +232,9 @@ def state_of(user: User) -> str:
 
     Memberships are asked by name, as the registry that keeps them stands above this app.
     """
-    pairs = User.objects.filter(pk=user.pk).values_list("memberships__team__state", "memberships__organisation__state")
+    pairs = User.objects.filter(pk=user.pk).values_list(
+        "memberships__team__state", "memberships__organisation__state"
+    )
     states = {str(state) for pair in pairs for state in pair if state}
     return states.pop() if len(states) == 1 else ""
 
@@ -254,7 +264,9 @@ def _check(user: User) -> None:
     if user.role not in Role.values:
         raise BadInput(_("There is no such role."), advice=", ".join(Role.values))
     if user.language not in dict(settings.LANGUAGES):
-        raise BadInput(_("The node does not speak that language."), advice=", ".join(dict(settings.LANGUAGES)))
+        raise BadInput(
+            _("The node does not speak that language."), advice=", ".join(dict(settings.LANGUAGES))
+        )
 
 
 def _check_password(password: str, user: User) -> None:
@@ -267,10 +279,17 @@ def _check_password(password: str, user: User) -> None:
 def _refuse_to_lose(user: User, *, by: User | None, keeps: bool) -> None:
     """Nobody closes or lowers himself, and the last administrator stays one."""
     if by is not None and by.pk == user.pk:
-        raise NotAllowed(_("You cannot change your own role or close your own account."), advice=_("Ask another administrator."))
-    others = User.objects.filter(role=Role.ADMINISTRATOR, is_active=True).exclude(pk=user.pk).select_for_update()
+        raise NotAllowed(
+            _("You cannot change your own role or close your own account."),
+            advice=_("Ask another administrator."),
+        )
+    others = (
+        User.objects.filter(role=Role.ADMINISTRATOR, is_active=True).exclude(pk=user.pk).select_for_update()
+    )
     if user.role == Role.ADMINISTRATOR and user.is_active and not keeps and not len(others):
-        raise NotAllowed(_("This is the last administrator."), advice=_("Make somebody else an administrator first."))
+        raise NotAllowed(
+            _("This is the last administrator."), advice=_("Make somebody else an administrator first.")
+        )
 
 
 def _one_time_password() -> str:

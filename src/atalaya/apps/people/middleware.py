@@ -23,7 +23,11 @@ class SignInRequired(LoginRequiredMiddleware):
     """Every view needs a signed-in user unless it is marked `login_not_required`; an API route needs a token."""
 
     def process_view(
-        self, request: HttpRequest, view_func: Callable[..., Any], view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., Any],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
     ) -> HttpResponseBase | None:
         if request.path.startswith(API) and (token := token_of(request)):
             request.user = token.user

@@ -48,9 +48,7 @@ class User(AbstractBaseUser):
 
     class Meta:
         ordering = ("name",)
-        constraints = (
-            models.UniqueConstraint(Lower("email"), name="user_email_any_case"),
-        )
+        constraints = (models.UniqueConstraint(Lower("email"), name="user_email_any_case"),)
 
     def __str__(self) -> str:
         return self.name or self.email

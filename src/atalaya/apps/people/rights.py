@@ -20,7 +20,18 @@ from atalaya.apps.people.models import Token, User
 from atalaya.apps.people.queries import wants_factor
 from atalaya.apps.people.roles import RIGHTS, Right, has, rights_of
 
-__all__ = ["RIGHTS", "Right", "TokenAuth", "api_auth", "asker", "context", "has", "needs", "rights_of", "token_of"]
+__all__ = [
+    "RIGHTS",
+    "Right",
+    "TokenAuth",
+    "api_auth",
+    "asker",
+    "context",
+    "has",
+    "needs",
+    "rights_of",
+    "token_of",
+]
 
 Args = ParamSpec("Args")
 View = Callable[Concatenate[HttpRequest, Args], HttpResponseBase]
@@ -92,4 +103,7 @@ def context(request: HttpRequest) -> dict[str, object]:
     when the page should ask the user to add a second factor."""
     user = getattr(request, "user", None) or AnonymousUser()
     held = rights_of(user)
-    return {"may": {right.name: right in held for right in Right}, "wants_factor": SimpleLazyObject(lambda: wants_factor(user))}
+    return {
+        "may": {right.name: right in held for right in Right},
+        "wants_factor": SimpleLazyObject(lambda: wants_factor(user)),
+    }

@@ -8,7 +8,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -17,16 +17,17 @@ from django.views.decorators.http import require_POST
 from atalaya.apps.people import actions, queries
 from atalaya.apps.people.forms import SCOPES, MeForm, TokenForm, UserForm
 from atalaya.apps.people.language import remember
+from atalaya.apps.people.listing import PEOPLE
 from atalaya.apps.people.models import Token, User
 from atalaya.apps.people.rights import Right, asker, needs
 from atalaya.core.errors import AtalayaError
 
 
 @needs(Right.MANAGE_PEOPLE)
-def people(request: HttpRequest) -> HttpResponse:
+def people(request: HttpRequest) -> HttpResponseBase:
     """Everybody whom the administrator may see."""
     visible = queries.with_factor(queries.visible_to(request.user))
-    return render(request, "people/list.html", {"people": visible.order_by("name", "email")})
+    return PEOPLE.page(request, visible, title=_("People"), template="people/list.html")
 
 
 @needs(Right.MANAGE_PEOPLE)
@@ -62,7 +63,9 @@ def person(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             messages.success(request, _("The changes are kept."))
             return redirect("people:person", pk=pk)
-    return render(request, "people/person.html", {"form": form, **_about(user), "self": user.pk == request.user.pk})
+    return render(
+        request, "people/person.html", {"form": form, **_about(user), "self": user.pk == request.user.pk}
+    )
 
 
 def _about(user: User) -> dict[str, Any]:
