@@ -12,7 +12,7 @@ WRITES = {
     "save", "delete", "create", "bulk_create", "bulk_update", "get_or_create", "update_or_create",
     "acreate", "asave", "adelete", "aupdate", "_raw_delete",
 }  # fmt: skip
-DICTS = {"attrs", "context", "kwargs", "options", "headers"}
+DICTS = {"attrs", "attributes", "context", "kwargs", "options", "headers"}
 """Names under which a dict is kept: its `update` writes nothing."""
 SQL = ("insert ", "update ", "delete ", "drop ", "alter ", "truncate ", "replace ")
 

@@ -1,0 +1,36 @@
+"""Background work as a list."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from atalaya.apps.jobs.models import Job
+from atalaya.web.listing import Column, Empty, Filter, Listing
+
+
+def _attempts(job: Job) -> str:
+    return f"{job.attempts} / {job.max_attempts}"
+
+
+JOBS = Listing(
+    name="jobs",
+    columns=(
+        Column("name", _("Work"), kind="code", sort="name", link=lambda job: reverse("jobs:job", args=[job.pk])),
+        Column("status", _("Status"), kind="status", sort="status"),
+        Column("attempts", _("Attempts"), _attempts, sort="attempts"),
+        Column("enqueued_at", _("Asked for"), kind="time", sort="enqueued_at"),
+        Column("run_after", _("Not before"), kind="time", sort="run_after"),
+        Column("finished_at", _("Finished"), kind="time", sort="finished_at"),
+        Column("leased_by", _("Worker"), kind="code", shown=False),
+        Column("priority", _("Priority"), kind="number", shown=False),
+        Column("id", _("Identifier"), shown=False),
+        Column("error", _("Error"), shown=False),
+    ),
+    filters=(
+        Filter("q", _("Work"), lookup="name__icontains"),
+        Filter("status", _("Status"), "choice", choices=Job.Status.choices),
+    ),
+    order="-enqueued_at",
+    empty=Empty(_("No work was asked for yet"), _("What the node does in the background stands here for two weeks."), "jobs"),
+)  # fmt: skip
