@@ -35,7 +35,8 @@ class Claims:
 
     Node i has the claims `offsets[i]` to `offsets[i + 1]`, in order of precedence; `parent` is -1 at a root. Days are
     counted from 1970-01-01 and both ends are included. `fixed` has one row for each node whose claims, up to the root,
-    hold for ever: columns owner, owners and owner_by; `dated` says which nodes are not of this kind.
+    hold for ever: columns owner, owners and owner_by; `dated` says which nodes are not of this kind. Both have one more
+    element at the end, for "no node".
     """
 
     names: pl.Series
@@ -56,20 +57,16 @@ class Claims:
         since = claims["since"].cast(pl.Int32).fill_null(-_EVER).to_numpy()
         until = claims["until"].cast(pl.Int32).fill_null(_EVER).to_numpy()
         own = (since != -_EVER) | (until != _EVER)
-        dated = _inherited(np.bincount(node[order][own], minlength=len(names)) > 0, parent)
+        dated = np.append(_inherited(np.bincount(node[order][own], minlength=len(names)) > 0, parent), False)
         bare = cls(names, parent, offsets, claims["owner"], since, until, dated, pl.DataFrame())
-        nodes = np.arange(len(names))
-        return cls(names, parent, offsets, claims["owner"], since, until, dated, bare._on(nodes, None))
+        fixed = pl.concat([bare._on(np.arange(len(names)), None), no_owners(1)])
+        return cls(names, parent, offsets, claims["owner"], since, until, dated, fixed)
 
     def of(self, node: I64, day: I32) -> pl.DataFrame:
         """Columns owner, owners and owner_by for each pair of node (-1: none) and day, null where nobody has a claim."""
-        found = self.fixed[pl.Series(node).replace(-1, None)] if len(self.fixed) else no_owners(len(node))
-        known = node >= 0
-        moving = (
-            np.flatnonzero(known & self.dated[np.where(known, node, 0)])
-            if self.dated.any()
-            else np.array([], int)
-        )
+        found = self.fixed[np.where(node < 0, len(self.names), node)]
+        # An index of -1 reads the last element: `dated` has a False there for "no node".
+        moving = np.flatnonzero(self.dated[node])
         if not len(moving):
             return found
         pairs, which = np.unique(node[moving] << 32 | day[moving], return_inverse=True)
@@ -104,11 +101,7 @@ class Claims:
             found.append((row[holds], claim[holds], np.repeat(here, sizes)[holds]))
             above = self.parent[here]
             which, here = which[above >= 0], above[above >= 0].astype(np.int64)
-        row, claim, node = (
-            (np.concatenate(parts or [np.array([], np.int64)]) for parts in zip(*found, strict=True))
-            if found
-            else _none()
-        )
+        row, claim, node = (np.concatenate([[], *parts]).astype(np.int64) for parts in _columns(found))
         order = np.argsort(row, kind="stable")
         return row[order], claim[order], node[order]
 
@@ -126,9 +119,8 @@ def no_owners(size: int) -> pl.DataFrame:
 OWNER_COLUMNS = {"owner": pl.String(), "owners": pl.List(pl.String()), "owner_by": pl.String()}
 
 
-def _none() -> tuple[I64, I64, I64]:
-    nothing = np.array([], np.int64)
-    return nothing, nothing, nothing
+def _columns(found: list[tuple[I64, I64, I64]]) -> tuple[list[I64], list[I64], list[I64]]:
+    return [part[0] for part in found], [part[1] for part in found], [part[2] for part in found]
 
 
 def _inherited(marked: npt.NDArray[np.bool_], parent: I32) -> npt.NDArray[np.bool_]:

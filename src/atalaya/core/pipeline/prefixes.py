@@ -29,8 +29,9 @@ class Prefixes:
         """Number of the most specific prefix around each address, -1 where there is none."""
         if not len(self.starts):
             return np.full(len(addresses), -1)
-        # Neighbouring look-ups share cache lines: sorting first is twice as fast as searching at random.
-        order = np.argsort(addresses)
+        # Neighbouring look-ups share cache lines: sorting first is twice as fast as searching at random, and
+        # a stable sort costs next to nothing on the events of a run, which come sorted.
+        order = np.argsort(addresses, kind="stable")
         place = np.empty(len(addresses), np.int64)
         place[order] = np.searchsorted(self.starts, addresses[order], side="right")
         return np.where(place > 0, self.nodes[place - 1], -1)

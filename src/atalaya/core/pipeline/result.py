@@ -54,9 +54,16 @@ class Result:
     @classmethod
     def recorded(cls, counts: dict[str, Any]) -> Result:
         """The result of an earlier run, from the counts in its commit."""
-        times = {
-            name: datetime.fromisoformat(counts[name]) if counts[name] else None
-            for name in ("first_event_at", "last_event_at")
-        }
-        numbers = {name: int(counts[name]) for name in ("rows_read", "kept", "doubled", "rejected")}
-        return cls(**numbers, **times, committed=False)
+        first, last = (datetime.fromisoformat(at) if (at := counts[name]) else None for name in _TIMES)
+        return cls(
+            rows_read=int(counts["rows_read"]),
+            kept=int(counts["kept"]),
+            doubled=int(counts["doubled"]),
+            rejected=int(counts["rejected"]),
+            first_event_at=first,
+            last_event_at=last,
+            committed=False,
+        )
+
+
+_TIMES = ("first_event_at", "last_event_at")

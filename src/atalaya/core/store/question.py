@@ -124,7 +124,8 @@ class Question:
         network = _network(self.ip or self.prefix)
         yield pl.col("source_ip_key").is_between(*span)
         # One signed 64-bit key holds both families: the text says which of them an address is of.
-        yield pl.col("source_ip").str.contains(":", literal=True) == (network.version == 6)
+        colon = pl.col("source_ip").str.contains(":", literal=True)
+        yield colon if network.version == 6 else ~colon
         if network.num_addresses == 1:
             yield pl.col("source_ip") == str(network.network_address)
         elif network.version == 6 and network.prefixlen > 64:
