@@ -64,7 +64,7 @@ def test_it_shows_a_marking_in_its_colours_and_takes_an_unknown_one_for_red() ->
 
 
 def test_it_gives_a_status_its_tone_and_escapes_its_words() -> None:
-    assert draw('{% badge "<b>" "failed" %}') == '<span class="badge bad">&lt;b&gt;</span>'
+    assert draw('{% badge word "failed" %}', word="<b>") == '<span class="badge bad">&lt;b&gt;</span>'
     assert 'class="badge quiet"' in draw('{% badge "x" "never heard of" %}')
     assert draw('{% badge "" "failed" %}') == ""
 
