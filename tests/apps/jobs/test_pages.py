@@ -12,7 +12,7 @@ from atalaya.apps.jobs.actions import WORKER_LOST
 from atalaya.apps.jobs.models import Job, Schedule
 from atalaya.apps.records.models import Record
 
-LIST = reverse("jobs:list")
+LIST = "/jobs/"
 
 
 @pytest.fixture

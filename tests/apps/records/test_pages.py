@@ -8,7 +8,7 @@ from tests.world import World
 
 from atalaya.apps.records.actions import record
 
-LIST = reverse("records:list")
+LIST = "/records/"
 
 
 @pytest.fixture
