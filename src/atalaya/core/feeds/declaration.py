@@ -10,31 +10,40 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Target:
-    """Where one column's value goes: an IDF field, or `extra.KEY`, through a named cast."""
+    """Where one column's value goes: an IDF field or `extra.KEY`, through a named cast.
+
+    `argument` names another column that the cast may look at (`url http_host`).
+    """
 
     field: str
-    cast: str = "text"
+    cast: str
+    argument: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key in `extra`, or "" for a field."""
+        return self.field.removeprefix("extra.") if self.field.startswith("extra.") else ""
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column of a feed: its targets, and whether a row without it is rejected."""
+class When:
+    """Constants for the rows in which `column` has the word `has`."""
 
-    name: str
-    targets: tuple[Target, ...]
-    required: bool = False
+    column: str
+    has: str
+    constants: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Example:
-    """A small file of the feed and the events that must come out of it."""
+    """A small file of the feed and what must come out of it: IDF field -> value, for each row."""
 
     text: str
     events: tuple[Mapping[str, object], ...] = ()
     rejects: tuple[Mapping[str, object], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Feed:
     """One feed: how its files are recognised, read and mapped."""
 
@@ -47,15 +56,18 @@ class Feed:
     format: str = "csv"
     """csv or jsonlines."""
     files: tuple[str, ...] = ()
-    """Regular expressions on the file name, without .gz and .zip."""
-    signature: frozenset[str] = frozenset()
-    """Columns that together tell this feed from every other one."""
+    """Regular expressions on the whole file name, without .gz and .zip."""
+    signature: tuple[frozenset[str], ...] = ()
+    """Sets of columns, each of which tells this feed from every other one."""
     constants: Mapping[str, str] = field(default_factory=dict)
     """IDF field -> value for every event whose columns do not say otherwise."""
-    columns: Mapping[str, Column] = field(default_factory=dict)
-    """Column name -> mapping. Other columns go to `extra` under their own name."""
+    columns: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    """Column name -> targets. Other columns go to `extra` under their own name."""
     layout: tuple[str, ...] = ()
-    """The column names that the provider documents, in order."""
+    """The column names that the provider documents."""
+    required: tuple[tuple[str, ...], ...] = ()
+    """A row needs one field of each of these sets, or it is rejected."""
+    when: tuple[When, ...] = ()
     gone_after_days: int = 0
     """A finding not seen for so many days is gone; 0 means that the feed cannot tell."""
     severity: str = "undefined"

@@ -44,7 +44,9 @@ class Batch:
 
     `rows`: one String column for each column of the file, an empty cell being null or "", and
     `__row` (Int64). `rejects`: row (Int64), field, reason and raw (String), at most one for each row.
+    `plain`: no cell has a quotation mark, a backslash or a control character (False where that is not known).
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame = field(default_factory=rejects_table)
+    plain: bool = False

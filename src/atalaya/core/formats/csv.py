@@ -139,7 +139,7 @@ class _Reader:
         rows = self._row - 1 + np.cumsum(odd.counted)
         if len(rows):
             self._row = int(rows[-1]) + 1
-        batch = self._merge(frame, odd, rows)
+        batch = self._merge(frame, odd, rows, plain=lines.simple and not odd.cells)
         if batch.rows.height or batch.rejects.height:
             yield batch
 
@@ -154,14 +154,14 @@ class _Reader:
         )
         return frame if frame.height == count else None
 
-    def _merge(self, frame: pl.DataFrame, odd: OddLines, rows: Positions) -> Batch:
+    def _merge(self, frame: pl.DataFrame, odd: OddLines, rows: Positions, *, plain: bool) -> Batch:
         kept = frame.with_columns(pl.Series(ROW, rows[odd.plain], dtype=pl.Int64))
         if odd.cells:
             table = pl.DataFrame(list(odd.cells.values()), schema=self._schema, orient="row")
             numbers = pl.Series(ROW, rows[list(odd.cells)], dtype=pl.Int64)
             kept = pl.concat([kept, table.with_columns(numbers)]).sort(ROW)
         rejects = (Reject(int(rows[at]), "", reason, odd.raw(at)) for at, reason in odd.rejected.items())
-        return Batch(kept, rejects_table(rejects))
+        return Batch(kept, rejects_table(rejects), plain)
 
 
 def _cut_out(data: bytes, lines: Lines) -> bytes:

@@ -29,13 +29,15 @@ class Lines:
     """The lines of one block: byte offsets, and for each line what is known of it.
 
     starts, ends: int64 offsets, `ends` at the line feed. plain: the line by itself is a well-formed record
-    with the right number of cells. blank: nothing in it. nul: it has a NUL byte.
+    with the right number of cells. blank: nothing in it. simple: no cell of a plain line has a quotation mark,
+    a backslash or a control character.
     """
 
     starts: Positions
     ends: Positions
     plain: Flags
     blank: Flags
+    simple: bool
 
 
 def look(data: bytes, *, columns: int, delimiter: int = COMMA, longest: int) -> Lines:
@@ -47,15 +49,24 @@ def look(data: bytes, *, columns: int, delimiter: int = COMMA, longest: int) -> 
     length = ends - starts
     if returns:
         length = length - ((length > 0) & (text[np.maximum(ends - 1, 0)] == RETURN))
-    plain = _well_formed(text, ends, columns, delimiter, returns) & (length <= longest)
+    good, marks = _well_formed(text, ends, columns, delimiter, returns)
+    plain = good & (length <= longest)
     if data.find(b"\0") >= 0:
         plain &= ~_have(_bits(text, NUL), ends)
     _drop_bad_text(data, starts, ends, plain)
-    return Lines(starts, ends, plain & (length > 0), length == 0)
+    simple = not marks and data.find(b"\\") < 0 and _controls(text) == len(ends) + data.count(b"\r") * returns
+    return Lines(starts, ends, plain & (length > 0), length == 0, simple)
 
 
-def _well_formed(text: npt.NDArray[np.uint8], ends: Positions, columns: int, delimiter: int, returns: bool) -> Flags:
-    """Whether quoting is right and the number of cells is `columns`, line by line."""
+def _controls(text: npt.NDArray[np.uint8]) -> int:
+    """How many control characters there are, line feeds included."""
+    return sum(np.count_nonzero(text[at : at + SLICE] < 0x20) for at in range(0, len(text), SLICE))
+
+
+def _well_formed(
+    text: npt.NDArray[np.uint8], ends: Positions, columns: int, delimiter: int, returns: bool
+) -> tuple[Flags, bool]:
+    """Whether quoting is right and the number of cells is `columns`, line by line; whether any cell has a mark."""
     quotes = _bits(text, QUOTE)
     feeds = _bits(text, FEED)
     commas = _bits(text, delimiter)
@@ -71,8 +82,10 @@ def _well_formed(text: npt.NDArray[np.uint8], ends: Positions, columns: int, del
         carriage = _bits(text, RETURN)
         after = before | carriage
         good &= ~_have(carriage & ~_next(feeds), ends)
-    wrong = (quotes & inside & ~_previous(before, first=True)) | (quotes & ~inside & ~_next(after))
-    return good & ~_have(wrong, ends) if wrong.any() else good
+    opening, closing = quotes & inside, quotes & ~inside
+    wrong = (opening & ~_previous(before, first=True)) | (closing & ~_next(after))
+    marks = bool((closing & _next(opening)).any())
+    return (good & ~_have(wrong, ends) if wrong.any() else good), marks
 
 
 def _bits(text: npt.NDArray[np.uint8], value: int) -> Bits:
