@@ -63,14 +63,14 @@ def send(message: Message, relay: Relay) -> str:
     """
     if len(message.data) > MESSAGE_BYTES:
         raise Refused(f"The message has {len(message.data)} bytes; at most {MESSAGE_BYTES} are sent.")
-    sender, recipient = _address(message.sender), _address(message.recipient)
+    sender, recipient = envelope_address(message.sender), envelope_address(message.recipient)
     with _connected(relay, sender.rpartition("@")[2]) as server:
         _check_size(server, len(message.data))
         _envelope(server, sender, recipient)
         return _data(server, message.data)
 
 
-def _address(text: str) -> str:
+def envelope_address(text: str) -> str:
     """The address as it goes into the envelope, its domain as A-labels. Raises Refused."""
     local, at, domain = text.strip().rpartition("@")
     bad = not local or not at or any(ord(c) < 33 or c in "<>" or ord(c) == 127 for c in text.strip())

@@ -1,0 +1,43 @@
+"""Background work of this app."""
+
+from __future__ import annotations
+
+from atalaya.apps.jobs.actions import hears, job, periodic
+from atalaya.apps.notices import actions, queries
+from atalaya.apps.notices.models import Notice, Trouble
+
+AT_ONCE = 500
+"""Notices asked for in one go; the rest have their turn a minute later."""
+
+
+@hears("events.added")
+@job("notices.collect", max_attempts=10, priority=1)
+def collect(*, ingest: str, new_findings: int = 0) -> None:
+    """Gather what a processed file showed into notices, and send at once what is to be told at once."""
+    actions.collect(ingest)
+    due()
+
+
+@periodic(minutes=1)
+@job("notices.due", priority=1)
+def due() -> None:
+    """Ask for the sending of every notice whose time has come. Without a mail server only those that have no text yet."""
+    waiting = queries.due()
+    if not actions.is_set_up():
+        waiting = waiting.exclude(status=Notice.Status.READY, trouble=Trouble.NOT_SET_UP)
+    for notice in waiting.values_list("pk", flat=True)[:AT_ONCE]:
+        send.enqueue(notice=str(notice), unique_key=f"notice:{notice}")
+
+
+@job("notices.send", max_attempts=20)
+def send(*, notice: str) -> None:
+    """Write one notice and hand it to the mail server. Delays of the server are on the notice, not on the job."""
+    actions.deliver(notice)
+
+
+@periodic(hours=1)
+@job("notices.recheck")
+def recheck() -> None:
+    """Let go on what was held for want of a contact or a usable certificate that is there now."""
+    actions.recheck()
+    due()
