@@ -103,8 +103,21 @@ def stories(dice: random.Random) -> list[Story]:
             if habit.sectors and place.sector not in habit.sectors:
                 continue
             hit = [host for host in hosts if dice.random() < habit.chance * 0.6]
-            told += [_story(habit, place, host, dice) for host in hit if (":" in host) <= habit.report.startswith("scan")]
+            told += [_story(habit, place, host, dice) for host in hit if _exists(_report(habit, host))]
     return told + _by_hand()
+
+
+def _report(habit: Habit, host: str) -> str:
+    """The provider reports IPv6 hosts in files of their own."""
+    return habit.report.replace("scan_", "scan6_").replace("event4_", "event6_") if ":" in host else habit.report
+
+
+def _exists(report: str) -> bool:
+    return any(feed.code == _code(report) for feed in feeds.catalogue().feeds)
+
+
+def _code(report: str) -> str:
+    return f"shadowserver-{report.replace('_', '-')}"
 
 
 def _story(habit: Habit, place: Place, host: str, dice: random.Random) -> Story:
@@ -112,7 +125,7 @@ def _story(habit: Habit, place: Place, host: str, dice: random.Random) -> Story:
     first = dice.randint(-length // 2, DAYS - 2)
     name = f"host{host.replace(':', '.').split('.')[-1]}.{place.domain}"
     return Story(
-        habit.report, host, name, _asn(place), max(0, first), min(DAYS, first + length), habit.row, habit.seen_daily, habit.per_day
+        _report(habit, host), host, name, _asn(place), max(0, first), min(DAYS, first + length), habit.row, habit.seen_daily, habit.per_day
     )
 
 
@@ -143,7 +156,7 @@ def _rows(story: Story, day: int, date_of: date, dice: random.Random) -> Iterato
     for _ in range(dice.randint(*story.per_day)):
         moment = datetime.combine(date_of, time(dice.randint(0, 23), dice.randint(0, 59), dice.randint(0, 59)), UTC)
         common = {"ip": story.address, "asn": story.asn, "geo": "XS", "hostname": story.host}
-        if story.report.startswith("event4"):
+        if story.report.startswith("event"):
             common = {SOURCE_PREFIX[key]: value for key, value in common.items()}
         row = {"timestamp": f"{moment:%Y-%m-%d %H:%M:%S}", **common, **story.row}
         if row.get("src_port") == "":
@@ -188,7 +201,7 @@ def _spans() -> Iterator[tuple[int, int]]:
 
 
 def _text(report: str, rows: Sequence[dict[str, str]]) -> str:
-    feed = feeds.catalogue().get(f"shadowserver-{report.replace('_', '-')}")
+    feed = feeds.catalogue().get(_code(report))
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=feed.layout, quoting=csv.QUOTE_ALL, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
