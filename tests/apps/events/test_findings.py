@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 from django.db import transaction
+from tests.world import World
 
 from atalaya.apps.events import findings
 from atalaya.apps.events.models import Finding
-from tests.world import World
 
 T0 = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SCHEMA: dict[str, Any] = {

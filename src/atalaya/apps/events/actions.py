@@ -13,7 +13,7 @@ from uuid import UUID
 import polars as pl
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from atalaya.apps.events import findings, raw, reading
@@ -51,7 +51,7 @@ def receive(
     tried again. Raises BadInput for an unknown feed, TooLarge beyond `most` bytes.
     """
     if feed:
-        reading.feed_of(feed, name, Path())
+        reading.known_feed(feed)
     with _opened(source) as stream:
         kept = raw.keep(stream, most=most)
     with transaction.atomic():
@@ -274,7 +274,7 @@ def _provider_and_days(code: str) -> tuple[str, int]:
     return feed.provider, feed.gone_after_days or usual
 
 
-def _close(keys: object, state: str, code: str, latest: datetime, *, by: User | None) -> int:
+def _close(keys: QuerySet[Finding, int], state: str, code: str, latest: datetime, *, by: User | None) -> int:
     with transaction.atomic():
         open_ones = Finding.objects.filter(pk__in=keys, status__in=(Finding.Status.OPEN, Finding.Status.BACK))
         closed = open_ones.update(status=Finding.Status.GONE, changed_at=latest)

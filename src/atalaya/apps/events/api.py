@@ -16,7 +16,7 @@ from django.urls import reverse
 from ninja import Query, Router, Schema, Status
 from ninja.errors import HttpError
 
-from atalaya.apps.events import actions, command, export, queries
+from atalaya.apps.events import actions, export, queries
 from atalaya.apps.events.forms import EventFilter
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.people.rights import Right, api_auth, asker
@@ -137,7 +137,7 @@ def add_events(request: HttpRequest, feed: str = "", name: str = "") -> Status[F
         body.seek(0)
         row, created = actions.receive(
             cast(BinaryIO, body), by=user, state=state, name=kind, channel=Ingest.Channel.API,
-            feed=feed or ("" if kind == "events.csv" else "intelmq"), most=limits.UPLOAD_BYTES,
+            feed=feed or ("" if kind == "events.csv" else "intelmq-json"), most=limits.UPLOAD_BYTES,
         )  # fmt: skip
     if small and row.status not in (Ingest.Status.DONE, Ingest.Status.FAILED):
         row = _process_now(row)
@@ -201,9 +201,21 @@ def _array_to_lines(body: Any) -> None:
 
 
 def _file_out(row: Ingest, *, new: bool) -> FileOut:
-    told = command.report(row, new=new).as_json()
-    told["name"] = told.pop("file")
-    return FileOut(**told, url=reverse("api:get_file", args=[row.pk]))
+    return FileOut(
+        id=row.pk,
+        name=row.name,
+        status=row.status,
+        new=new,
+        feed=row.feed,
+        read=row.rows_read,
+        kept=row.rows_kept,
+        doubled=row.rows_doubled,
+        rejected=row.rows_rejected,
+        new_findings=row.new_findings,
+        reasons=queries.reasons(row),
+        message=row.message,
+        url=reverse("api:get_file", args=[row.pk]),
+    )
 
 
 @router.get("files/{uuid:file_id}", response=FileOut, auth=api_auth.needing(Right.READ_EVENTS), url_name="get_file")
@@ -232,14 +244,14 @@ def list_events(
     question = queries.question_for(user, {**asked, "offset": offset, "limit": size})
     table = queries.event_table()
     total = table.count(question)
-    rows = export.for_reader(table.rows(question), queries.scope_of(user))
+    rows = queries.for_reader(table.rows(question), queries.scope_of(user))
     return EventsOut(count=total, events=export.as_objects(rows), next=_next(offset, size, total))
 
 
 def _checked(filters: EventQuery, user: Any) -> dict[str, Any]:
     form = EventFilter(filters.dict(), user=user, staff=queries.is_staff(user))
     if not form.is_valid():
-        told = "; ".join(f"{name}: {' '.join(errors)}" for name, errors in form.errors.items())
+        told = "; ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
         raise BadInput(told, advice="Mend these parameters.")
     return form.question()
 

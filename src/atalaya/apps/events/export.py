@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 import polars as pl
 
 from atalaya.apps.registry.models import Organisation
-from atalaya.apps.registry.queries import Scope
 from atalaya.core.schema.columns import COLUMNS
+from atalaya.web import safe_csv
 
 IDF = tuple(column for column in COLUMNS if not column.own)
 CSV_OWN = ("owner", "owner_by", "finding", "raw_file", "raw_row")
-FORMULA = r"^[=+\-@\t\r\n]"
+FORMULA = f"^[{re.escape(''.join(safe_csv.DANGEROUS))}]"
 """Starts of a cell that a spreadsheet takes for a formula."""
 
 TO_INTELMQ: dict[str, dict[str, str]] = {
@@ -27,21 +28,8 @@ TO_INTELMQ: dict[str, dict[str, str]] = {
 """Values that IntelMQ 3.5 spells otherwise or lacks; a marking that it lacks becomes the next stricter one."""
 
 
-def for_reader(events: pl.DataFrame, scope: Scope) -> pl.DataFrame:
-    """The events without claims of organisations that the reader may not see."""
-    if scope.organisations is None:
-        return events
-    mine = sorted(scope.organisations)
-    visible = pl.col("owner").is_in(mine)
-    return events.with_columns(
-        pl.when(visible).then("owner").alias("owner"),
-        pl.when(visible).then("owner_by").alias("owner_by"),
-        pl.col("owners").list.eval(pl.element().filter(pl.element().is_in(mine))),
-    )
-
-
 def owner_names(events: pl.DataFrame) -> dict[str, str]:
-    """Names of the owners of events that `for_reader` has passed, by id."""
+    """Names of the owners of events that `queries.for_reader` has passed, by id."""
     wanted = events["owner"].drop_nulls().unique().to_list()
     return {str(pk): name for pk, name in Organisation.objects.filter(pk__in=wanted).values_list("pk", "name")}
 

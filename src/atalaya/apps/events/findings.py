@@ -104,7 +104,7 @@ WITH told AS (
         feed = CASE WHEN {latest} THEN excluded.feed ELSE {table}.feed END
     RETURNING (xmax = 0) AS fresh
 ) SELECT count(*) FILTER (WHERE fresh) FROM told
-""".format(
+""".format(  # noqa: S608
     table=TABLE,
     columns=", ".join(COLUMNS),
     arrays=", ".join(f"%s::{TYPES.get(name, 'varchar')}[]" for name in COLUMNS),

@@ -69,6 +69,11 @@ class EventFilter(forms.Form):
         if not staff:
             del fields["unowned"]
 
+    @staticmethod
+    def usual_since() -> date:
+        """The first day that is shown when nobody asks for a time."""
+        return timezone.localdate() - timedelta(days=USUAL_DAYS)
+
     def clean_address(self) -> str:
         text = str(self.cleaned_data["address"]).strip()
         if text:
@@ -120,7 +125,7 @@ class EventFilter(forms.Form):
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
         known_place = self.cleaned_data["file"] or self.cleaned_data["finding"]
         if since is None and not known_place:
-            since = (until or timezone.localdate()) - timedelta(days=USUAL_DAYS)
+            since = until - timedelta(days=USUAL_DAYS) if until else self.usual_since()
         times = {}
         if since:
             times["since"] = _midnight(since)
@@ -145,7 +150,7 @@ class FilesField(forms.FileField):
 
     widget = ManyFiles
 
-    def clean(self, data: Any, initial: Any = None) -> list[Any]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
         files = data if isinstance(data, (list, tuple)) else [data]
         return [super(FilesField, self).clean(one, initial) for one in files]
 
@@ -153,7 +158,7 @@ class FilesField(forms.FileField):
 class UploadForm(forms.Form):
     """One or more feed files, of one feed or of whatever feed each turns out to be."""
 
-    files = FilesField(label=_("Files"), help_text=_("CSV or JSON lines, plain or packed as gzip or zip."))
+    documents = FilesField(label=_("Files"), help_text=_("CSV or JSON lines, plain or packed as gzip or zip."))
     feed = forms.ChoiceField(label=_("Feed"), required=False, help_text=_("Leave it open to go by file name and columns."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -161,8 +166,19 @@ class UploadForm(forms.Form):
         fields: dict[str, Any] = self.fields
         fields["feed"].choices = [("", _("Find out")), *feed_choices()]
 
-    def clean_files(self) -> list[Any]:
-        files: list[Any] = self.cleaned_data["files"]
+    def clean_documents(self) -> list[Any]:
+        files: list[Any] = self.cleaned_data["documents"]
         if sum(file.size for file in files) > limits.UPLOAD_BYTES:
             raise forms.ValidationError(_("These files are too large for one upload. Use the drop folder or the command line."))
         return files
+
+
+class AgainForm(forms.Form):
+    """With which feed to process a failed file again."""
+
+    feed = forms.ChoiceField(label=_("Feed"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        fields: dict[str, Any] = self.fields
+        fields["feed"].choices = [("", _("Find out")), *feed_choices()]

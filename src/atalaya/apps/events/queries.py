@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 from django.conf import settings
 from django.db.models import Max, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
@@ -18,8 +18,8 @@ from atalaya.core.errors import NotAllowed
 from atalaya.core.store import Question
 
 __all__ = [
-    "event_table", "files_by_feed", "findings_visible_to", "ingests_visible_to", "question_for", "scope_of",
-    "state_of",
+    "event_table", "files_by_feed", "findings_visible_to", "for_reader", "ingests_visible_to", "is_staff", "one_event",
+    "question_for", "reasons", "scope_of", "state_of",
 ]  # fmt: skip
 
 
@@ -72,13 +72,33 @@ def question_for(user: Asker, params: Mapping[str, Any]) -> Question:
     return Question(states=states, organisations=scope.organisations if scope else frozenset(), **asked)
 
 
+def one_event(user: Asker, raw_file: str, raw_row: int) -> dict[str, Any] | None:
+    """All columns of one event, without claims of organisations that the user may not see; None when there is none."""
+    question = question_for(user, {"raw_file": raw_file, "raw_row": raw_row, "limit": 1})
+    found = for_reader(event_table().rows(question), scope_of(user))
+    return found.row(0, named=True) if found.height else None
+
+
+def for_reader(events: pl.DataFrame, scope: Scope) -> pl.DataFrame:
+    """The events without claims of organisations that the reader may not see."""
+    if scope.organisations is None:
+        return events
+    mine = sorted(scope.organisations)
+    visible = pl.col("owner").is_in(mine)
+    return events.with_columns(
+        pl.when(visible).then("owner").alias("owner"),
+        pl.when(visible).then("owner_by").alias("owner_by"),
+        pl.col("owners").list.eval(pl.element().filter(pl.element().is_in(mine))),
+    )
+
+
 def files_by_feed(user: Asker) -> dict[str, dict[str, Any]]:
     """For each feed code: when its last file came (`last`), and the rows kept in all (`rows`), as the user may see."""
     found = ingests_visible_to(user).order_by().values("feed").annotate(last=Max("received_at"), rows=Sum("rows_kept"))
-    return {row["feed"]: row for row in found}
+    return {row["feed"]: dict(row) for row in found}
 
 
-def last_days(days: int, *, now: datetime) -> datetime:
-    """Midnight UTC, `days` days before `now`."""
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=days)
+def reasons(ingest: Ingest) -> dict[str, int]:
+    """Why rows were rejected: "field: reason" -> rows, most frequent first."""
+    grouped = ingest.rejects.order_by().values("field", "reason").annotate(rows=Sum("count")).order_by("-rows", "field")
+    return {f"{one['field']}: {one['reason']}" if one["field"] else one["reason"]: one["rows"] for one in grouped}

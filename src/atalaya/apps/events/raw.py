@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from django.conf import settings
 
@@ -141,7 +141,7 @@ def _is_archive(path: Path) -> bool:
 def original(sha256: str) -> BinaryIO:
     """A stream of the bytes exactly as they arrived. The caller closes it. Raises BadInput when it is gone."""
     path = path_of(sha256)
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
 def forget(sha256: str) -> None:

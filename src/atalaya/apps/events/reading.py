@@ -8,45 +8,39 @@ from pathlib import Path
 import polars as pl
 
 from atalaya.apps.events.models import Ingest
-from atalaya.core import feeds, formats, limits
+from atalaya.core import feeds, limits
 from atalaya.core.errors import BadInput
 from atalaya.core.feeds import Feed, Mapped
-from atalaya.core.formats import csv
+from atalaya.core.feeds.reading import batches
+from atalaya.core.formats import open_feed
+from atalaya.core.formats.batch import ROW
+
+LOOKED_THROUGH = 256 * limits.MIB
+"""How far into a file we look for one original row."""
 
 
 def feed_of(code: str, name: str, path: Path) -> Feed:
-    """The feed with this code, or, without a code, the one that the file's name or header tells.
+    """The feed with this code, or, without a code, the one that the file's name or columns tell.
 
     Raises BadInput with advice when there is none, or when the file cannot be opened.
     """
-    catalogue = feeds.catalogue()
     if code:
-        try:
-            return catalogue.get(code)
-        except KeyError as error:
-            raise BadInput(f"There is no feed {code}.", advice="The page Feeds lists every feed.") from error
-    found = catalogue.find(_plain_name(name), None) or _by_member(name, path)
+        return known_feed(code)
+    found = feeds.recognise(path, name=name)
     if found is None:
         raise BadInput(
             "No known feed has this file name or these columns.",
-            advice="Choose the feed and send the file again, or write a feed declaration.",
+            advice="Choose the feed and process the file again, or write a feed declaration.",
         )
     return found
 
 
-def _by_member(name: str, path: Path) -> Feed | None:
-    """The feed told by the first file within, by its name or its header."""
-    for member, stream in formats.open_feed(path):
-        told = member if path.name not in (member, f"{member}.gz") else _plain_name(name)
-        line = stream.readline(limits.LINE_BYTES)
-        if line.lstrip().startswith((b"{", b"[")):
-            return feeds.catalogue().find(told, None)
-        return feeds.catalogue().find(told, csv.header(line.rstrip(b"\r\n")))
-    return None
-
-
-def _plain_name(name: str) -> str:
-    return name.removesuffix(".gz").removesuffix(".zip")
+def known_feed(code: str) -> Feed:
+    """The feed with this code. Raises BadInput when there is none."""
+    try:
+        return feeds.catalogue().get(code)
+    except KeyError as error:
+        raise BadInput(f"There is no feed {code}.", advice="The page Feeds lists every feed.") from error
 
 
 class Reading:
@@ -83,3 +77,18 @@ def rejects_of(ingest: Ingest, path: Path, feed: Feed) -> tuple[pl.DataFrame, Ba
         return pl.DataFrame(), reading.problem
     summed = pl.concat(rest).group_by("field", "reason").agg(pl.col("count").sum()).sort("field", "reason")
     return pl.concat([*kept, summed], how="diagonal"), reading.problem
+
+
+def original_row(path: Path, feed: Feed, row: int) -> dict[str, str] | None:
+    """Column -> text of one row as it came, without empty ones; None when it lies beyond `LOOKED_THROUGH`."""
+    first, read = 1, 0
+    for _, stream in open_feed(path):
+        for batch in batches(stream, feed, first_row=first):
+            found = batch.rows.filter(pl.col(ROW) == row)
+            if found.height:
+                return {name: str(value) for name, value in found.row(0, named=True).items() if value and name != ROW}
+            first += batch.rows.height + batch.rejects.height
+            read += int(batch.rows.estimated_size())
+            if first > row or read > LOOKED_THROUGH:
+                return None
+    return None

@@ -1,7 +1,53 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path, register_converter
+
+from atalaya.apps.events import views, views_files
+
+
+class FindingKey:
+    """A finding's key: a signed 64-bit number."""
+
+    regex = r"-?\d{1,19}"
+
+    def to_python(self, value: str) -> int:
+        key = int(value)
+        if not -(2**63) <= key < 2**63:
+            raise ValueError("not a finding's key")
+        return key
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+class Sha256:
+    """The hash of a file, lower-case hex."""
+
+    regex = r"[0-9a-f]{64}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(FindingKey, "finding")
+register_converter(Sha256, "sha256")
 
 app_name = "events"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.explorer, name="explorer"),
+    path("of/<sha256:raw_file>/<int:raw_row>/", views.event, name="event"),
+    path("findings/", views.findings, name="findings"),
+    path("findings/<finding:key>/", views.finding, name="finding"),
+    path("files/", views_files.files, name="files"),
+    path("files/add/", views_files.upload, name="upload"),
+    path("files/<uuid:pk>/", views_files.file, name="file"),
+    path("files/<uuid:pk>/original/", views_files.original, name="original"),
+    path("files/<uuid:pk>/rejects.csv", views_files.rejects, name="rejects"),
+    path("files/<uuid:pk>/seen/", views_files.rejects_seen, name="rejects_seen"),
+    path("files/<uuid:pk>/again/", views_files.try_again, name="try_again"),
+    path("feeds/", views_files.feeds_page, name="feeds"),
+]

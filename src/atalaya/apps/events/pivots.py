@@ -1,0 +1,107 @@
+"""Links from every value to the events or findings that share it, and rows of events ready to be shown."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import polars as pl
+from django.urls import reverse
+
+from atalaya.apps.events.classes import class_name
+from atalaya.apps.events.export import owner_names
+
+
+class Pivot:
+    """Addresses of the explorer that keep the question asked and change some of it."""
+
+    def __init__(self, params: Mapping[str, str]) -> None:
+        self._params = {name: value for name, value in params.items() if value and name not in ("page", "format", "q")}
+
+    def __call__(self, **changes: object) -> str:
+        """Address with these filters set; a filter set to None is taken off."""
+        asked = {**self._params, **{name: "" if value is None else str(value) for name, value in changes.items()}}
+        return f"{reverse('events:explorer')}?{urlencode({name: value for name, value in asked.items() if value})}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value and where it leads."""
+
+    text: str
+    url: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One event as a line of the explorer."""
+
+    at: datetime | None
+    url: str
+    what: Cell
+    identifier: Cell
+    address: Cell
+    port: Cell
+    domain: Cell
+    owner: Cell
+    feed: Cell
+    severity: str
+
+
+def event_rows(events: pl.DataFrame, pivot: Pivot) -> Iterator[EventRow]:
+    """Lines of the explorer for events that `queries.for_reader` has passed."""
+    names = owner_names(events)
+    for row in events.iter_rows(named=True):
+        yield _event_row(row, names, pivot)
+
+
+def _event_row(row: Mapping[str, Any], names: Mapping[str, str], pivot: Pivot) -> EventRow:
+    def cell(column: str, param: str, text: str | None = None) -> Cell:
+        value = row.get(column)
+        return Cell(text or str(value), pivot(**{param: value})) if value not in (None, "") else Cell("")
+
+    owner = row.get("owner") or ""
+    return EventRow(
+        at=row["time_source"],
+        url=event_url(row["raw_file"], row["raw_row"]),
+        what=cell("classification_type", "type", class_name(row.get("classification_type") or "")),
+        identifier=cell("classification_identifier", "identifier"),
+        address=cell("source_ip", "address"),
+        port=cell("source_port", "port"),
+        domain=cell("source_fqdn", "domain"),
+        owner=Cell(names[owner], pivot(organisation=owner), row.get("owner_by") or "") if owner in names else Cell(""),
+        feed=cell("feed_code", "feed", row.get("feed_name") or row.get("feed_code")),
+        severity=row.get("severity") or "",
+    )
+
+
+def event_url(raw_file: str, raw_row: int) -> str:
+    """Address of an event's page."""
+    return reverse("events:event", args=[raw_file, raw_row])
+
+
+def params_for(text: str) -> dict[str, str]:
+    """What somebody typed into the one box, as filters: an address, prefix, AS number or domain."""
+    text = text.strip()
+    if re.fullmatch(r"(?:[Aa][Ss])\s?\d{1,10}", text):
+        return {"asn": text.replace(" ", "")}
+    if _is_network(text):
+        return {"address": text}
+    if text.isdigit():
+        return {"asn": text}
+    host = re.sub(r"^[a-z]+://", "", text.lower()).split("/", 1)[0]
+    return {"domain": host} if host else {}
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
