@@ -20,6 +20,7 @@ from atalaya.apps.jobs.actions import announce
 from atalaya.apps.people.models import Role, User
 from atalaya.apps.people.roles import Right
 from atalaya.apps.records.actions import record
+from atalaya.apps.registry import exchange
 from atalaya.apps.registry.cleaning import Problem, Refused, Row, against, clean
 from atalaya.apps.registry.models import (
     Certificate,
@@ -29,14 +30,20 @@ from atalaya.apps.registry.models import (
     Network,
     Organisation,
     Revision,
+    State,
     Team,
 )
 from atalaya.apps.registry.queries import scope_of
 from atalaya.core.crypto import openpgp
-from atalaya.core.errors import NotAllowed
+from atalaya.core.errors import BadInput, NotAllowed
 
 EXPIRES_SOON = timedelta(days=30)
 """How long before its end a certificate is announced as expiring."""
+
+IMPORT_KEPT = timedelta(days=1)
+"""How long a file waits between its dry run and its application."""
+LINES_RECORDED = 500
+"""How many lines of one import the audit log keeps word by word."""
 
 AnyRow = TypeVar("AnyRow", Organisation, Team, Contact, Network)
 
@@ -238,6 +245,85 @@ def _record_member(verb: str, membership: Membership, *, by: User | None) -> Non
     detail = {"user": membership.user.email, "of": str(of), "kind": "team" if membership.team else "organisation"}
     state = _state_of(membership.team, membership.organisation)
     record(f"registry.membership.{verb}", by=by, target=membership, state=state, detail=detail)
+
+
+@transaction.atomic
+def keep_import(
+    data: bytes, *, by: User, name: str, state: State, organisation: Organisation | None = None, format: str = "csv"
+) -> tuple[ImportPlan, exchange.Plan]:
+    """Keep a file after its dry run, so that exactly this can be applied. Writes nothing to the registry, records nothing."""
+    plan = exchange.plan(data, by=by, state=state.code, organisation=organisation, format=format)
+    forgotten = timezone.now() - IMPORT_KEPT
+    ImportPlan.objects.filter(created_at__lt=forgotten).delete()
+    kept = ImportPlan.objects.create(
+        user=by, format=format, name=name[:255], content=data, state=state, organisation=organisation, digest=plan.digest
+    )
+    return kept, plan
+
+
+@transaction.atomic
+def apply_kept_import(kept: ImportPlan, *, by: User) -> exchange.Plan:
+    """Apply a kept import once. Raises BadInput when it was applied before, and as `apply_import`."""
+    if not ImportPlan.objects.filter(pk=kept.pk, user=by, applied_at=None).update(applied_at=timezone.now()):
+        raise BadInput(_("This import was applied already."), advice=_("Upload the file again to see what is left to do."))
+    return apply_import(
+        bytes(kept.content), by=by, digest=kept.digest, name=kept.name, state=kept.state_id,
+        organisation=kept.organisation, format=kept.format,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def apply_import(
+    data: bytes,
+    *,
+    by: User | None,
+    digest: str,
+    name: str = "",
+    state: str = "",
+    organisation: Organisation | None = None,
+    format: str = "csv",
+) -> exchange.Plan:
+    """Write what the plan with this digest showed: good rows are written, refused ones are not. Returns the plan.
+
+    Raises BadInput when the registry changed in between, so that the same file would now do something else.
+    """
+    list(Revision.objects.select_for_update())
+    plan = exchange.plan(data, by=by, state=state, organisation=organisation, format=format)
+    if plan.digest != digest:
+        raise BadInput(
+            _("The registry changed since the dry run. Nothing was imported."), advice=_("Look at what would change now, and apply that.")
+        )
+    for model in (Organisation, Contact, Network):
+        _write_lines([line for line in plan.writes if isinstance(line.instance, model)])
+    for code in sorted({_home(line.instance) for line in plan.writes if line.instance is not None}):
+        detail = {"file": name, "sha256": plan.sha256, "lines": _recorded(plan, code)}
+        record("registry.import.applied", by=by, target=("registry.import", plan.digest), state=code, detail=detail)
+        networks_changed(code)
+    return plan
+
+
+def _write_lines(lines: list[exchange.Line]) -> None:
+    """Changes first, in the file's order: a new row may take the name that a changed one gave up."""
+    rows = [(line.verdict, line.instance) for line in lines if line.instance is not None]
+    try:
+        with transaction.atomic():
+            for verdict, row in rows:
+                if verdict is exchange.Verdict.CHANGED:
+                    row.save(force_update=True)
+            if new := [row for verdict, row in rows if verdict is exchange.Verdict.ADDED]:
+                type(new[0])._default_manager.bulk_create(new, batch_size=500)  # type: ignore[arg-type]
+    except IntegrityError as error:  # somebody wrote the same at the same moment
+        raise BadInput(_("The registry changed since the dry run. Nothing was imported."), advice=_("Try again.")) from error
+
+
+def _recorded(plan: exchange.Plan, state: str) -> list[dict[str, object]]:
+    """What the audit log of a state keeps of an import, beside the file's hash: its first changes."""
+    lines = [line for line in plan.writes if line.instance is not None and _home(line.instance) == state]
+    return [
+        {"row": line.row, "record": line.record, "label": line.label, "verdict": line.verdict.value,
+         "changes": {change.field: [change.old, change.new] for change in line.changes}}
+        for line in lines[:LINES_RECORDED]
+    ]  # fmt: skip
 
 
 def networks_changed(state: str) -> None:
