@@ -8,11 +8,15 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from atalaya.core.errors import AtalayaError, ConfigError
 from atalaya.site import config as configuration
 from atalaya.site.cli import start_django
 from atalaya.site.run import say
+
+if TYPE_CHECKING:
+    from atalaya.apps.registry.models import Team
 
 FOLDERS = ("events", "raw", "drop", "secrets")
 
@@ -26,12 +30,11 @@ def prepare(*, demo: bool) -> None:
     migrate()
     collect_static(config.data)
     compile_translations()
-    found(config)
     if demo:
         from atalaya.site import demo as demonstration
 
         demonstration.fill()
-    announce_administrator(config)
+    announce_administrator(config, own_team(config))
 
 
 def migrate() -> None:
@@ -75,15 +78,21 @@ def compile_translations() -> None:
         raise AtalayaError(f"Compiled translations are missing: {', '.join(missing)}.", advice="Fetch the repository again.")
 
 
-def found(config: configuration.Config) -> None:
-    """Make the node's own team when the configuration names a state and there is none."""
+def own_team(config: configuration.Config) -> Team | None:
+    """The team that works on this node: made when the configuration names a state that has none yet."""
     from atalaya.apps.registry import actions
+    from atalaya.apps.registry.models import State, Team
 
-    if config.node.state:
-        actions.ensure_own_team(by=None, state=config.node.state.upper(), name=config.node.name, timezone=config.node.timezone)
+    state = config.node.state.upper()
+    known = Team.objects.filter(own=True, **({"state": state} if state else {})).order_by("name").first()
+    if known is not None or not state:
+        return known
+    if not State.objects.filter(code=state).exists():
+        raise ConfigError(f"[node] state is {state!r}.", advice="Give the two letters of a member state of the OAS, such as BB.")
+    return actions.save_team(Team(state_id=state, name=config.node.name, own=True, timezone=config.node.timezone), by=None)
 
 
-def announce_administrator(config: configuration.Config) -> None:
+def announce_administrator(config: configuration.Config, team: Team | None) -> None:
     """On the first start, make the administrator and print the one-time password."""
     from atalaya.apps.people import actions as people
     from atalaya.apps.registry import actions as registry
@@ -92,7 +101,8 @@ def announce_administrator(config: configuration.Config) -> None:
     if made is None:
         return
     user, password = made
-    registry.join_own_team(by=None, user=user)
+    if team is not None:
+        registry.add_member(user, by=None, team=team)
     say("")
     say(f"  Address    {config.url}")
     say(f"  Sign in as {user.email}")

@@ -21,4 +21,25 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(options: argparse.Namespace) -> int:
     from atalaya.site import run as supervisor
 
-    return supervisor.up(configuration.load(), demo=options.demo)
+    config = configuration.load()
+    if options.demo:
+        config = _introduce(config)
+    return supervisor.up(config, demo=options.demo)
+
+
+DEMO_SETTINGS = """# Settings of the demonstration. docs/settings.md lists every setting.
+[node]
+name = "CSIRT-XS"
+state = "XS"
+timezone = "America/Barbados"
+"""
+
+
+def _introduce(config: configuration.Config) -> configuration.Config:
+    """Give an empty data folder the settings of the demonstration's state; leave one that has settings alone."""
+    path = config.data / "atalaya.toml"
+    if path.exists() or config.node.state:
+        return config
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o750)
+    path.write_text(DEMO_SETTINGS, encoding="utf-8")
+    return configuration.load()
