@@ -166,20 +166,24 @@ class Endless(io.RawIOBase):
         self._left = size
         self._first, self._tail = b"a,b\n1,2\n", b"\n3,4\n"
 
-    def read(self, size: int = -1) -> bytes:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         if self._first:
             data, self._first = self._first, b""
         elif self._left > 0:
-            data = b"x" * min(size, self._left)
+            data = b"x" * min(len(buffer), self._left)
             self._left -= len(data)
         else:
             data, self._tail = self._tail, b""
-        return data
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def test_it_bounds_memory_on_a_line_without_end() -> None:
     tracemalloc.start()
-    batches = list(csv.read(Endless(300 * limits.MIB), block_bytes=4 * limits.MIB))  # type: ignore[arg-type]
+    batches = list(csv.read(io.BufferedReader(Endless(300 * limits.MIB)), block_bytes=4 * limits.MIB))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 60 * limits.MIB

@@ -46,31 +46,43 @@ class LineBlocks:
                 self._carry = block.data[block.consumed :] + self._carry
 
     def _next(self) -> Block:
-        data = self._carry + self._fill(self._size)
+        data = self._carry + self._fill(self._size) if self._carry else self._fill(self._size)
         self._carry = b""
-        cut = data.rfind(b"\n") + 1
-        tail = data[cut:]
+        tail = b""
+        if data[-1:] not in (b"\n", b"") and not self._end:
+            tail = self._line_end()
+            if len(tail) > limits.LINE_BYTES:
+                cut = data.rfind(b"\n") + 1
+                long_line = (data[cut : cut + limits.REJECT_RAW_CHARS] + tail)[: limits.REJECT_RAW_CHARS]
+                self._skip_line()
+                return Block(data[:cut], last=True, long_line=long_line)
+            data += tail
         if self._truncated:
-            self.cut_off = tail
+            cut = data.rfind(b"\n") + 1
+            self.cut_off = data[cut:]
             return Block(data[:cut], last=True)
-        if self._end:
-            return Block(data + b"\n" if tail else data, last=True)
-        if len(tail) > limits.LINE_BYTES:
-            self._skip_line()
-            return Block(data[:cut], last=True, long_line=tail[: limits.REJECT_RAW_CHARS])
-        self._carry = tail
-        return Block(data[:cut], last=False)
+        whole = data if data[-1:] in (b"\n", b"") else data + b"\n"
+        return Block(whole, last=self._end)
+
+    def _line_end(self) -> bytes:
+        """The rest of the line that has begun, at most one byte more than a line may have."""
+        try:
+            tail = self._stream.readline(limits.LINE_BYTES + 1)
+        except Truncated:
+            self._truncated = self._end = True
+            return b""
+        self._end = self._end or not tail.endswith(b"\n") and len(tail) <= limits.LINE_BYTES
+        return tail
 
     def _skip_line(self) -> None:
         """Read on until the line feed that ends a line too long to hold."""
-        while not self._end:
-            data = self._fill(self._size)
-            at = data.find(b"\n")
-            if at >= 0:
-                self._carry = data[at + 1 :]
-                return
-        if self._truncated:
-            self.cut_off = b""
+        try:
+            while (part := self._stream.readline(limits.MIB)) and not part.endswith(b"\n"):
+                pass
+        except Truncated:
+            self._truncated, self.cut_off = True, b""
+            part = b""
+        self._end = not part
 
     def _fill(self, size: int) -> bytes:
         """Read `size` bytes, fewer only at the end of the stream."""
@@ -84,4 +96,4 @@ class LineBlocks:
             self._end = not part
             parts.append(part)
             size -= len(part)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)

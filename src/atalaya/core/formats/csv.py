@@ -7,7 +7,6 @@ do not count, a record with line feeds in its cells counts once.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
@@ -20,6 +19,7 @@ from atalaya.core.formats import reasons
 from atalaya.core.formats.batch import ROW, Batch, Reject, rejects_table
 from atalaya.core.formats.blocks import Block, LineBlocks
 from atalaya.core.formats.lenient import Lenient, OddLines
+from atalaya.core.formats.opening import Truncated
 from atalaya.core.formats.quoting import Lines, Positions, look
 
 BOM = b"\xef\xbb\xbf"
@@ -33,20 +33,26 @@ def read(
     Rows that cannot be read are rejects with number, reason and the start of their text. Raises BadInput where there
     is no usable header, TooLarge where it has too many columns or the stream is over its budget.
     """
+    names = header(_first_line(stream), delimiter)
+    reader = _Reader(names, delimiter, first_row)
     blocks = LineBlocks(stream, size=block_bytes)
-    reader: _Reader | None = None
     for block in blocks:
-        start = 0
-        if reader is None:
-            start, line = _header_line(block)
-            if not line:
-                continue
-            reader = _Reader(header(line, delimiter), delimiter, first_row)
-        yield from reader.block(block, start)
-    if reader is None:
-        raise BadInput("The file is empty.", advice="Its first line must name the columns.")
+        yield from reader.block(block)
     if blocks.cut_off is not None:
         yield reader.cut_off(blocks.cut_off)
+
+
+def _first_line(stream: BinaryIO) -> bytes:
+    """The first line that is not blank. Raises BadInput where there is none."""
+    line = b"\n"
+    while line and not line.removeprefix(BOM).strip():
+        try:
+            line = stream.readline(limits.LINE_BYTES + 1)
+        except Truncated:
+            break
+    if not line.removeprefix(BOM).strip():
+        raise BadInput("The file is empty.", advice="Its first line must name the columns.")
+    return line
 
 
 def header(line: bytes, delimiter: str = ",") -> list[str]:
@@ -84,20 +90,6 @@ def _names(cells: Sequence[str]) -> list[str]:
     return names
 
 
-def _header_line(block: Block) -> tuple[int, bytes]:
-    """End and bytes of the first line that is not blank; b"" where there is none yet."""
-    start = 0
-    while start < len(block.data):
-        end = block.data.index(b"\n", start) + 1
-        line = block.data[start:end]
-        if line.removeprefix(BOM).strip():
-            return end, line
-        start = end
-    if block.long_line is not None:
-        raise TooLarge(f"The first line is longer than {limits.LINE_BYTES} bytes.", advice="This is not a CSV file.")
-    return start, b""
-
-
 class _Reader:
     """Turns blocks into batches, counting rows."""
 
@@ -107,11 +99,10 @@ class _Reader:
         self._lenient = Lenient(len(names), delimiter)
         self._row = first_row
 
-    def block(self, block: Block, start: int) -> Iterator[Batch]:
-        """The batch of one block from byte `start` on, if it has any record."""
-        data = block.data[start:] if start else block.data
-        if data:
-            yield from self._batch(data, block, start)
+    def block(self, block: Block) -> Iterator[Batch]:
+        """The batch of one block, if it has any record."""
+        if block.data:
+            yield from self._batch(block.data, block)
         if block.long_line is not None:
             yield self._one_reject(reasons.LONG_ROW.format(limit=limits.LINE_BYTES), block.long_line)
 
@@ -124,7 +115,7 @@ class _Reader:
         self._row += 1
         return Batch(pl.DataFrame(schema={**self._schema, ROW: pl.Int64()}), rejects_table([reject]))
 
-    def _batch(self, data: bytes, block: Block, start: int) -> Iterator[Batch]:
+    def _batch(self, data: bytes, block: Block) -> Iterator[Batch]:
         width, delimiter = len(self._schema), self._delimiter
         lines = look(data, columns=width, delimiter=ord(delimiter), longest=limits.CELL_CHARS)
         odd = OddLines(data, lines, self._lenient, last=block.last)
@@ -135,7 +126,7 @@ class _Reader:
             odd = OddLines(data, lines, self._lenient, last=block.last)
             frame = pl.DataFrame(schema=self._schema)
         if odd.consumed < len(data):
-            block.consumed = start + odd.consumed
+            block.consumed = odd.consumed
         rows = self._row - 1 + np.cumsum(odd.counted)
         if len(rows):
             self._row = int(rows[-1]) + 1

@@ -90,6 +90,16 @@ class _Again:
             return data
         return self._stream.read(size)
 
+    def readline(self, size: int) -> bytes:
+        """As a stream's."""
+        if not self._start:
+            return self._stream.readline(size)
+        cut = self._start.find(b"\n") + 1 or len(self._start)
+        line, self._start = self._start[: min(cut, size)], self._start[min(cut, size) :]
+        if not line.endswith(b"\n") and len(line) < size:
+            line += self._stream.readline(size - len(line))
+        return line
+
 
 def _lines(stream: BinaryIO, start: bytes) -> Iterator[Item]:
     """One item for each line that is not blank."""

@@ -8,17 +8,19 @@ word of bits for each character of interest, so that the check costs a fraction 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+Bytes = npt.NDArray[np.uint8]
 Bits = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 
-SLICE = 1 << 18
-"""Bytes looked at at once: a slice and its bits stay in the processor's cache."""
+PART = 1 << 20
+"""Bytes looked at at once: a part and its bits stay in the processor's cache."""
 ONE = np.uint64(1)
 LAST = np.uint64(63)
 QUOTE, COMMA, FEED, RETURN, NUL = 0x22, 0x2C, 0x0A, 0x0D, 0x00
@@ -43,42 +45,71 @@ class Lines:
 def look(data: bytes, *, columns: int, delimiter: int = COMMA, longest: int) -> Lines:
     """Find and judge the lines of `data`, whose last byte is a line feed. Lines over `longest` are not plain."""
     text = np.frombuffer(data, np.uint8)
-    ends = _positions(text, FEED)
+    rules = _Rules(columns, delimiter, longest, returns=b"\r" in data, nul=b"\0" in data)
+    parts = [_look(text[start:end], start, rules) for start, end in _parts(data)]
+    if not parts:
+        none = np.zeros(0, np.int64)
+        return Lines(none, none, none.astype(np.bool_), none.astype(np.bool_), simple=True)
+    ends, plain, length = (np.concatenate([part[i] for part in parts]) for i in range(3))
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1])
-    returns = data.find(b"\r") >= 0
-    length = ends - starts
-    if returns:
-        length = length - ((length > 0) & (text[np.maximum(ends - 1, 0)] == RETURN))
-    good, marks = _well_formed(text, ends, columns, delimiter, returns)
-    plain = good & (length <= longest)
-    if data.find(b"\0") >= 0:
-        plain &= ~_have(_bits(text, NUL), ends)
-    _drop_bad_text(data, starts, ends, plain)
-    simple = not marks and data.find(b"\\") < 0 and _controls(text) == len(ends) + data.count(b"\r") * returns
+    _drop_bad_text(data, ends, plain)
+    simple = all(part[3] for part in parts) and b"\\" not in data
     return Lines(starts, ends, plain & (length > 0), length == 0, simple)
 
 
-def _controls(text: npt.NDArray[np.uint8]) -> int:
-    """How many control characters there are, line feeds included."""
-    return sum(np.count_nonzero(text[at : at + SLICE] < 0x20) for at in range(0, len(text), SLICE))
+@dataclass(frozen=True)
+class _Rules:
+    """What a plain line is, and which characters there are at all."""
+
+    columns: int
+    delimiter: int
+    longest: int
+    returns: bool
+    nul: bool
 
 
-def _well_formed(
-    text: npt.NDArray[np.uint8], ends: Positions, columns: int, delimiter: int, returns: bool
-) -> tuple[Flags, bool]:
-    """Whether quoting is right and the number of cells is `columns`, line by line; whether any cell has a mark."""
-    quotes = _bits(text, QUOTE)
+def _parts(data: bytes) -> Iterator[tuple[int, int]]:
+    """Ranges of about PART bytes that end after a line feed."""
+    start = 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + PART) + 1 or data.find(b"\n", start + PART) + 1
+        yield start, end
+        start = end
+
+
+def _look(text: Bytes, start: int, rules: _Rules) -> tuple[Positions, Flags, Positions, bool]:
+    """Line ends, whether each line is plain, its length, and whether all cells are simple."""
     feeds = _bits(text, FEED)
-    commas = _bits(text, delimiter)
-    odd = _counts(quotes, ends) & 1 == 1
-    # A line feed inside quotation marks ends them here, so that one odd line does not spoil the next ones.
-    toggles = quotes | _at(ends[odd], len(quotes)) if odd.any() else quotes
-    inside = _prefix_xor(toggles)
-    outside = commas & ~inside
+    ends = _positions(feeds)
+    length = np.diff(ends, prepend=-1) - 1
+    carriages = 0
+    if rules.returns:
+        carriage = (length > 0) & (text[np.maximum(ends - 1, 0)] == RETURN)
+        length = length - carriage
+        carriages = int(carriage.sum())
+    good, marks = _well_formed(text, feeds, ends, rules)
+    plain = good & (length <= rules.longest)
+    if rules.nul:
+        plain &= ~_have(_bits(text, NUL), ends)
+    simple = not marks and int(np.count_nonzero(text < 0x20)) == len(ends) + carriages
+    return ends + start, plain, length, simple
+
+
+def _well_formed(text: Bytes, feeds: Bits, ends: Positions, rules: _Rules) -> tuple[Flags, bool]:
+    """Whether quoting is right and the number of cells is right, line by line; whether any cell has a mark."""
+    quotes = _bits(text, QUOTE)
+    commas = _bits(text, rules.delimiter)
+    inside = _prefix_xor(quotes)
+    good = np.ones(len(ends), np.bool_)
+    if (feeds & inside).any():
+        # A line feed inside quotation marks ends them here, so that one odd line does not spoil the next ones.
+        odd = _counts(quotes, ends) & 1 == 1
+        inside = _prefix_xor(quotes | _at(ends[odd], len(quotes)))
+        good = ~odd
+    good &= _counts(commas & ~inside, ends) == rules.columns - 1
     before = commas | feeds | quotes
     after = before
-    good = ~odd & (_counts(outside, ends) == columns - 1)
-    if returns:
+    if rules.returns:
         carriage = _bits(text, RETURN)
         after = before | carriage
         good &= ~_have(carriage & ~_next(feeds), ends)
@@ -88,20 +119,20 @@ def _well_formed(
     return (good & ~_have(wrong, ends) if wrong.any() else good), marks
 
 
-def _bits(text: npt.NDArray[np.uint8], value: int) -> Bits:
+def _bits(text: Bytes, value: int) -> Bits:
     """One bit for each byte of `text`: whether it is `value`; padded with zeros to whole words."""
-    packed = np.zeros((len(text) + 63) // 64 * 8, np.uint8)
-    for start in range(0, len(text), SLICE):
-        part = np.packbits(text[start : start + SLICE] == value, bitorder="little")
-        packed[start // 8 : start // 8 + len(part)] = part
-    return packed.view(np.uint64)
+    packed = np.packbits(text == value, bitorder="little")
+    words = np.zeros((len(text) + 63) // 64, np.uint64)
+    words.view(np.uint8)[: len(packed)] = packed
+    return words
 
 
-def _positions(text: npt.NDArray[np.uint8], value: int) -> Positions:
-    parts = [
-        np.flatnonzero(text[start : start + SLICE] == value) + start for start in range(0, len(text), SLICE)
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+def _positions(bits: Bits) -> Positions:
+    """Where bits are set."""
+    octets = bits.view(np.uint8)
+    some = np.flatnonzero(octets != 0)
+    place = np.flatnonzero(np.unpackbits(octets[some], bitorder="little").view(np.bool_))
+    return some[place >> 3] * 8 + (place & 7)
 
 
 def _at(positions: Positions, words: int) -> Bits:
@@ -114,8 +145,9 @@ def _at(positions: Positions, words: int) -> Bits:
 def _prefix_xor(bits: Bits) -> Bits:
     """For each bit the parity of all bits up to and including it."""
     inside = bits.copy()
+    moved = np.empty_like(bits)
     for shift in (1, 2, 4, 8, 16, 32):
-        inside ^= inside << np.uint64(shift)
+        inside ^= np.left_shift(inside, np.uint64(shift), out=moved)
     carry = np.bitwise_xor.accumulate(inside >> LAST)
     inside[1:] ^= np.uint64(0) - carry[:-1]
     return inside
@@ -150,7 +182,7 @@ def _have(bits: Bits, ends: Positions) -> Flags:
     return _counts(bits, ends) > 0
 
 
-def _drop_bad_text(data: bytes, starts: Positions, ends: Positions, plain: Flags) -> None:
+def _drop_bad_text(data: bytes, ends: Positions, plain: Flags) -> None:
     """Lines that are not UTF-8 are not plain."""
     if data.isascii():
         return
