@@ -81,7 +81,7 @@ def add_user(options: argparse.Namespace) -> int:
     start_django()
     from atalaya.apps.people import actions as people
     from atalaya.apps.registry import actions as registry
-    from atalaya.apps.registry.models import Organisation
+    from atalaya.apps.registry.models import Organisation, Team
 
     organisation = None
     if options.role == "member":
@@ -91,10 +91,9 @@ def add_user(options: argparse.Namespace) -> int:
     user, secret = people.create_user(
         by=None, email=options.email, name=options.name, role=options.role, language=options.language
     )
-    if organisation is None:
-        registry.join_own_team(by=None, user=user)
-    else:
-        registry.add_membership(by=None, user=user, organisation=organisation)
+    team = Team.objects.filter(own=True).order_by("name").first() if organisation is None else None
+    if organisation or team:
+        registry.add_member(user, by=None, team=team, organisation=organisation)
     print(f"{user.email} may sign in with {secret} (works once).")
     return OK
 
