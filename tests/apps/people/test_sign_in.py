@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import NoReverseMatch, resolve, reverse
+from django.utils import timezone
 from tests.world import PASSWORD, World
 
 from atalaya.apps.people import actions
+from atalaya.apps.people.jobs import forget
+from atalaya.apps.people.models import Sharing
 from atalaya.apps.records.models import Record
 
 CHOSEN = "a sentence nobody has heard"
@@ -109,8 +114,6 @@ def test_it_answers_429_to_a_flood(world: World) -> None:
 
 
 def test_it_keeps_the_counters_where_every_process_sees_them(world: World) -> None:
-    from atalaya.apps.people.models import Sharing
-
     sign_in(Client(), "lead@example.org", "wrong")
     assert Sharing.objects.filter(cache_key__contains="login_failed").exists()
 
@@ -236,3 +239,18 @@ def test_it_serves_only_account_pages_that_this_node_wants() -> None:
     for pattern in account_urls.urlpatterns:
         arguments = [1] if "<int:pk>" in str(pattern.pattern) else []
         assert resolve(reverse(str(pattern.name), args=arguments)).url_name == pattern.name
+
+
+def test_it_forgets_sessions_and_counters_that_are_over(world: World) -> None:
+    for email in ("reader@example.org", "lead@example.org"):
+        sign_in(Client(), email)
+    sign_in(Client(), "lead@example.org", "wrong")
+    old = UserSession.objects.get(user=world.lead)
+    Session.objects.filter(session_key=old.session_key).update(
+        expire_date=timezone.now() - timedelta(seconds=1)
+    )
+    Sharing.objects.update(expires=timezone.now() - timedelta(days=1))
+    forget()
+    assert [session.user for session in UserSession.objects.all()] == [world.reader]
+    assert Session.objects.count() == 1
+    assert not Sharing.objects.exists()

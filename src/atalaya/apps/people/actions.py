@@ -12,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -19,7 +20,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from atalaya.apps.people.models import Role, Token, User
+from atalaya.apps.people.models import Role, Sharing, Token, User
 from atalaya.apps.people.roles import Right
 from atalaya.apps.records.actions import record
 from atalaya.core.errors import BadInput, NotAllowed
@@ -216,6 +217,19 @@ def end_session(session: UserSession, *, by: User | None) -> None:
     user: User = session.user
     session.end()
     _record("people.session.ended", user, by=by, detail=detail)
+
+
+@transaction.atomic
+def forget_ended() -> int:
+    """Delete sessions whose time is over and counters that nobody reads any more. Returns the number of sessions.
+
+    They ended by themselves, so that leaves no record.
+    """
+    now = timezone.now()
+    Sharing.objects.filter(expires__lt=now).delete()
+    ended, _kinds = Session.objects.filter(expire_date__lt=now).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    return ended
 
 
 def note(verb: str, user: User | None, *, by: User | None, detail: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import qrcode  # type: ignore[import-untyped]
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -14,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from qrcode.image.svg import SvgPathFillImage  # type: ignore[import-untyped]
 
 from atalaya.apps.people import actions
 from atalaya.apps.people.language import remember
@@ -99,6 +101,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
 class FactorAdapter(DefaultMFAAdapter):
     """Second factors: apps and keys show the team's name, not the host's."""
+
+    def build_totp_svg(self, url: str) -> str:
+        """The QR code on white, so that a camera reads it on a dark page as well."""
+        return str(qrcode.make(url, image_factory=SvgPathFillImage).to_string(encoding="unicode"))
 
     def _get_site_name(self) -> str:
         return str(settings.CONFIG.node.name)

@@ -17,12 +17,12 @@ from django.utils import timezone
 from atalaya.core.errors import BadInput
 from atalaya.site import config as configuration
 from atalaya.site.demo import country, reports
-from atalaya.site.demo.clock import simulated
+from atalaya.site.demo.clock import Clock, simulated
 from atalaya.site.demo.mailbox import mailbox
 from atalaya.site.run import say
 
 if TYPE_CHECKING:
-    from atalaya.apps.registry.models import Organisation
+    from atalaya.apps.registry.models import Certificate, Organisation
 
 TOLD_DAYS = 14
 """For how many days back owners were told; before that the team only watched."""
@@ -102,7 +102,7 @@ def _furnish(organisation: Organisation, place: country.Place) -> None:
 NOBODY_TO_TELL = frozenset({"Island Radio", "Cement Works"})
 
 
-def _certificate(place: country.Place) -> object:
+def _certificate(place: country.Place) -> Certificate | None:
     from atalaya.apps.registry import actions
     from atalaya.core.crypto import openpgp
 
@@ -115,7 +115,7 @@ def _certificate(place: country.Place) -> object:
     return actions.save_certificate(openpgp.certificate_of(secret), by=None, at=datetime.now(timezone.get_current_timezone()))
 
 
-def _replay(clock: type, now: datetime) -> None:
+def _replay(clock: type[Clock], now: datetime) -> None:
     """Every report as it would have arrived, what was gone closed, owners told."""
     today = now.date()
     told_from = now - timedelta(days=TOLD_DAYS)
