@@ -27,8 +27,26 @@ class Addresses:
 
     def keys(self) -> pl.Series:
         """Sort key of each address (schema column source.ip_key), null where there is none."""
-        number = np.where(self.version == 6, self.hi, self.lo).view(np.int64)
-        return pl.Series("source_ip_key", number).set(pl.Series(self.version == 0), None)
+        number = pl.Series("source_ip_key", self._numbers())
+        nothing = self.version == 0
+        return number.set(pl.Series(nothing), None) if nothing.any() else number
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Addresses:
+        """The addresses of some rows, in their order."""
+        return Addresses(self.version[rows], self.hi[rows], self.lo[rows])
+
+    def order(self, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """The wanted rows, sorted by key."""
+        rows = np.flatnonzero(wanted)
+        return rows[np.argsort(self._numbers()[rows], kind="stable")]
+
+    def _numbers(self) -> npt.NDArray[np.int64]:
+        return np.where(self.version == 6, self.hi, self.lo).view(np.int64)
+
+
+def no_addresses(size: int) -> Addresses:
+    """So many rows without an address."""
+    return Addresses(np.zeros(size, np.uint8), np.zeros(size, np.uint64), np.zeros(size, np.uint64))
 
 
 def parse(text: pl.Series) -> Addresses:
@@ -36,8 +54,7 @@ def parse(text: pl.Series) -> Addresses:
 
     Raises ValueError for a text that is not an address.
     """
-    size = len(text)
-    out = Addresses(np.zeros(size, np.uint8), np.zeros(size, np.uint64), np.zeros(size, np.uint64))
+    out = no_addresses(len(text))
     six = text.str.contains(":", literal=True)
     for version, mask, read in ((4, ~six, _v4), (6, six, _v6)):
         if not mask.any():

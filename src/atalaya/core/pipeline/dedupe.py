@@ -1,0 +1,68 @@
+"""Which events were seen before? Sorted arrays of keys, 8 bytes for each event seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.int64]
+
+Group = TypeVar("Group")
+
+_GROWTH = 4
+"""A run is merged into the one before it unless that one is this many times longer."""
+
+
+class Seen(Generic[Group]):
+    """The keys of all events seen: those of this file, and those that the table holds of the same groups.
+
+    Only events of one group (a day of a feed) can be equal. `load` gives the table's keys of some groups; it is asked
+    once for each group that turns up.
+    """
+
+    def __init__(self, load: Callable[[set[Group]], Keys]) -> None:
+        self._load = load
+        self._groups: set[Group] = set()
+        self._runs: list[Keys] = []
+
+    def fresh(self, keys: Keys, groups: Iterable[Group]) -> npt.NDArray[np.bool_]:
+        """Which events are new, the first of equal ones counting as new; all of them are seen afterwards.
+
+        `groups` are those that the events are of.
+        """
+        unknown = set(groups) - self._groups
+        if unknown:
+            self._groups |= unknown
+            self._add(np.unique(self._load(unknown)))
+        distinct, first = np.unique(keys, return_index=True)
+        new = ~self._known(distinct)
+        self._add(distinct[new])
+        mask = np.zeros(len(keys), bool)
+        mask[first[new]] = True
+        return mask
+
+    def _known(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        known = np.zeros(len(keys), bool)
+        for run in self._runs:
+            known |= contains(run, keys)
+        return known
+
+    def _add(self, run: Keys) -> None:
+        """Merge as a log-structured tree does: few runs, and each key moved only a few times."""
+        while self._runs and len(self._runs[-1]) < _GROWTH * len(run):
+            run = np.concatenate([self._runs.pop(), run])
+            run.sort(kind="stable")
+        if len(run):
+            self._runs.append(run)
+
+
+def contains(run: Keys, keys: Keys) -> npt.NDArray[np.bool_]:
+    """Which of the keys are in a sorted run."""
+    if not len(run):
+        return np.zeros(len(keys), bool)
+    place = np.searchsorted(run, keys)
+    place[place == len(run)] = 0
+    return run[place] == keys

@@ -1,0 +1,164 @@
+"""How the event table lies on disk: its Delta schema, the names of its files, and what the log says about each.
+
+A file's name tells the epoch of its event keys and the feed file it came from, so that both are known without opening
+it: `day=2026-03-01/667b24bc-PA-<start of the SHA-256>-00000-<random>.parquet`.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import TableNotFoundError
+from deltalake.transaction import AddAction
+
+from atalaya.core.pipeline.identity import EPOCH
+from atalaya.core.schema.columns import polars_schema
+
+ROW_GROUP = 16_384
+"""Rows read at least for one address: smaller groups make look-ups faster and files larger."""
+MIXED = "mixed"
+"""Stands for the feed file's mark in files that hold events of several feed files."""
+
+COUNTS = "atalaya"
+"""Where the counts of a feed file stand in the metadata of its commit."""
+STATISTICS = ("source_ip_key", "state", "feed_code")
+"""Columns whose lowest and highest value the log keeps for each file."""
+
+FILE_SCHEMA: dict[str, pl.DataType] = {name: kind for name, kind in polars_schema().items() if name != "day"}
+"""Columns that can be in a file; the day is the folder. Columns without any value are left out of a file."""
+
+MANIFEST: dict[str, pl.DataType] = {
+    "path": pl.String(),
+    "day": pl.Date(),
+    "rows": pl.Int64(),
+    "size": pl.Int64(),
+    **{f"{bound}.{name}": polars_schema()[name] for bound in ("min", "max") for name in STATISTICS},
+}
+"""Columns of `manifest`."""
+
+_CONFIGURATION: Mapping[str, str | None] = {
+    "delta.logRetentionDuration": "interval 365 days",
+    "delta.dataSkippingStatsColumns": ",".join(STATISTICS),
+}
+_DELTA: dict[pl.DataType, Any] = {
+    pl.String(): "string",
+    pl.Int64(): "long",
+    pl.Float64(): "double",
+    pl.Boolean(): "boolean",
+    pl.Date(): "date",
+    pl.Datetime("us", "UTC"): "timestamp",
+    pl.List(pl.String()): {"type": "array", "elementType": "string", "containsNull": True},
+}
+
+
+def delta_schema(columns: Iterable[str] | None = None) -> Schema:
+    """The Delta schema of the event table, or of some of its columns."""
+    kinds = polars_schema()
+    fields = [
+        {"name": name, "type": _DELTA[kinds[name]], "nullable": True, "metadata": {}}
+        for name in (kinds if columns is None else columns)
+    ]
+    return Schema.from_json(json.dumps({"type": "struct", "fields": fields}))
+
+
+def mark(state: str, sha256: str) -> str:
+    """What the names of a feed file's parts have in common."""
+    return f"{state}-{sha256[:32]}"
+
+
+def transaction(state: str, sha256: str) -> str:
+    """The Delta application that commits a feed file, once."""
+    return f"{state}:{sha256}"
+
+
+def part_path(day: date, source: str, number: int) -> str:
+    """A new file name, relative to the table. `source` is the `mark` of a feed file, or MIXED."""
+    return f"day={day:%Y-%m-%d}/{EPOCH}-{source}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet"
+
+
+def write_part(root: Path, path: str, events: pl.DataFrame) -> AddAction:
+    """Write one file of events of one day, sorted by source_ip_key; nobody sees it before it is committed."""
+    full = root / path
+    full.parent.mkdir(parents=True, exist_ok=True)
+    filled = [
+        name for name in FILE_SCHEMA if name in events.columns and events[name].null_count() < events.height
+    ]
+    events.select(filled).write_parquet(
+        full, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
+    )
+    return AddAction(
+        path=path,
+        size=full.stat().st_size,
+        partition_values={"day": full.parent.name.removeprefix("day=")},
+        modification_time=int(datetime.now(UTC).timestamp() * 1000),
+        data_change=True,
+        stats=json.dumps(_statistics(events)),
+    )
+
+
+def _statistics(events: pl.DataFrame) -> dict[str, Any]:
+    known = [
+        name for name in STATISTICS if name in events.columns and events[name].null_count() < events.height
+    ]
+    return {
+        "numRecords": events.height,
+        "minValues": {name: events[name].min() for name in known},
+        "maxValues": {name: events[name].max() for name in known},
+        "nullCount": {name: events[name].null_count() for name in known},
+    }
+
+
+def open_table(path: Path) -> DeltaTable:
+    """The table as it is now, made if it is not there, with all columns of the schema."""
+    try:
+        table = DeltaTable(path)
+    except TableNotFoundError:
+        path.mkdir(parents=True, exist_ok=True)
+        DeltaTable.create(
+            path,
+            delta_schema(),
+            mode="ignore",
+            partition_by=["day"],
+            name="events",
+            configuration=_CONFIGURATION,
+        )
+        table = DeltaTable(path)
+    known = {field.name for field in table.schema().fields}
+    if missing := [name for name in polars_schema() if name not in known]:
+        table.alter.add_columns(list(delta_schema(missing).fields))
+    return table
+
+
+def manifest(table: DeltaTable) -> pl.DataFrame:
+    """The files of the table as its log has them (see MANIFEST). Bounds are null where a file does not tell."""
+    actions = pl.DataFrame(table.get_add_actions(flatten=True))
+    names = {"path": "path", "day": "partition.day", "rows": "num_records", "size": "size_bytes"}
+    return actions.select(
+        (pl.col(source) if (source := names.get(name, name)) in actions.columns else pl.lit(None))
+        .cast(kind)
+        .alias(name)
+        for name, kind in MANIFEST.items()
+    )
+
+
+def may_hold(column: str, values: Iterable[str]) -> pl.Expr:
+    """Whether a file (a row of `manifest`) can have an event with one of these values in a column of STATISTICS."""
+    low, high = pl.col(f"min.{column}"), pl.col(f"max.{column}")
+    ranges = [(low <= value) & (high >= value) for value in values]
+    return reduce(or_, ranges, low.is_null() | high.is_null())
+
+
+def orphans(root: Path, known: set[str], older_than: timedelta) -> list[Path]:
+    """Data files that no commit names and that nobody has touched for a while."""
+    limit = datetime.now(UTC).timestamp() - older_than.total_seconds()
+    found = [path for path in root.glob("day=*/*.parquet") if path.relative_to(root).as_posix() not in known]
+    return [path for path in found if path.stat().st_mtime < limit]

@@ -1,0 +1,157 @@
+"""The event table: one Delta Lake table, its own log being the only list of files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from deltalake import DeltaTable
+
+from atalaya.core.errors import AtalayaError
+from atalaya.core.pipeline.dedupe import Keys
+from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
+from atalaya.core.store import findings, layout, reading
+from atalaya.core.store.draft import Draft
+from atalaya.core.store.question import Question, Scope
+
+
+class EventTable:
+    """All events of a node. Safe for threads; any number of processes may read and append at once.
+
+    Reads go through a `Question`, which carries the asker's scope.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        self._table: DeltaTable | None = None
+        self._manifest: tuple[int, pl.DataFrame] | None = None
+
+    # -- what is there -------------------------------------------------------------------------------------------
+
+    def manifest(self) -> pl.DataFrame:
+        """The committed files, now: path, day, rows, size and bounds (see `layout.MANIFEST`)."""
+        with self._lock:
+            table = self._fresh()
+            version = table.version()
+            if self._manifest is None or self._manifest[0] != version:
+                self._manifest = version, layout.manifest(table)
+            return self._manifest[1]
+
+    def committed(self, state: str, sha256: str) -> dict[str, Any] | None:
+        """Counts of a feed file that was committed (see `Result.counts`), None when it was not.
+
+        Raises AtalayaError when it was, but so long ago that the log has forgotten the counts.
+        """
+        with self._lock:
+            table = self._fresh()
+        name = layout.transaction(state, sha256)
+        if table.transaction_version(name) is None:
+            return None
+        for limit in (20, None):
+            for commit in table.history(limit):
+                counts: dict[str, Any] = commit.get(layout.COUNTS) or {}
+                if counts.get("file") == name:
+                    return counts
+        raise AtalayaError(
+            f"The file {sha256} was stored before; its counts are no longer in the event table's log."
+        )
+
+    def keys(self, days: Iterable[date], *, state: str, feed_codes: Iterable[str]) -> Keys:
+        """Event keys that the table holds of these days, state and feeds, in no order, in today's epoch."""
+        files = self.manifest().filter(pl.col("day").is_in(list(days)), layout.may_hold("state", [state]))
+        return self.keys_in(files.filter(layout.may_hold("feed_code", feed_codes))["path"])
+
+    def keys_in(self, paths: Iterable[str]) -> Keys:
+        """Event keys of some of the table's files, in no order, in today's epoch."""
+        found: list[Keys] = [np.array([], np.int64)]
+        paths = list(paths)
+        old = [path for path in paths if not path.partition("/")[2].startswith(EPOCH)]
+        new = [path for path in paths if path.partition("/")[2].startswith(EPOCH)]
+        if new:
+            found.append(reading.scan(self.path, new).select("key").collect()["key"].to_numpy())
+        for path in old:
+            found.append(event_keys(reading.scan(self.path, [path]).select(CONTENT).collect()).to_numpy())
+        return np.concatenate(found)
+
+    # -- adding --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def draft(self, state: str, sha256: str) -> Iterator[Draft]:
+        """Room for the events of one feed file; what is not committed when the block ends is removed."""
+        draft = Draft(self, state, sha256)
+        try:
+            yield draft
+        finally:
+            draft.discard()
+
+    def sweep(self, older_than: timedelta = timedelta(days=1)) -> int:
+        """Delete files left behind by processes that died before their commit; returns how many."""
+        found = layout.orphans(self.path, set(self.manifest()["path"]), older_than)
+        # A commit between the two looks may have made one of them known.
+        known = set(self.manifest()["path"])
+        lost = [path for path in found if path.relative_to(self.path).as_posix() not in known]
+        for path in lost:
+            path.unlink(missing_ok=True)
+        return len(lost)
+
+    # -- asking --------------------------------------------------------------------------------------------------
+
+    def findings_of(self, state: str, sha256: str) -> pl.DataFrame:
+        """The sightings of one committed feed file, one row for each finding, sorted by key (`findings.COLUMNS`)."""
+        return findings.of_file(self.path, self.manifest(), state, sha256)
+
+    def query(self, question: Question) -> reading.Answer:
+        """One page of rows, and how many there are in all."""
+        return reading.Answer(self.rows(question), self.count(question))
+
+    def rows(self, question: Question) -> pl.DataFrame:
+        """`limit` events from `offset` on, in the question's order, all columns of the schema."""
+        return reading.rows(self.path, self.manifest(), question)
+
+    def count(self, question: Question) -> int:
+        """How many events answer the question; limit and offset are ignored."""
+        return reading.count(self.path, self.manifest(), question)
+
+    def histogram(self, question: Question, buckets: int = 60) -> pl.DataFrame:
+        """Columns time (start of the bucket, UTC), type and count, sorted, without empty buckets.
+
+        Buckets are equally wide: whole minutes, hours or days, at most `buckets` of them in the question's span.
+        """
+        return reading.histogram(self.path, self.manifest(), question, buckets)
+
+    def top(self, question: Question, column: str, n: int = 10) -> pl.DataFrame:
+        """Columns value and count: the most frequent values of a column, null left out. `owners` counts each owner."""
+        return reading.top(self.path, self.manifest(), question, column, n)
+
+    def one(self, raw_file: str, raw_row: int, scope: Scope) -> dict[str, Any] | None:
+        """One event by its provenance, or None when there is none in the scope."""
+        question = Question(
+            states=scope.states,
+            organisations=scope.organisations,
+            raw_file=raw_file,
+            raw_row=raw_row,
+            limit=1,
+        )
+        found = self.rows(question)
+        return found.row(0, named=True) if found.height else None
+
+    def batches(self, question: Question) -> Iterator[pl.DataFrame]:
+        """All answers, newest day first, in pieces that fit into memory; limit and offset are ignored."""
+        return reading.batches(self.path, self.manifest(), question)
+
+    # -- the Delta table -----------------------------------------------------------------------------------------
+
+    def _fresh(self) -> DeltaTable:
+        """The table as it is now. The caller holds the lock."""
+        if self._table is None:
+            self._table = layout.open_table(self.path)
+        else:
+            self._table.update_incremental()
+        return self._table
