@@ -76,10 +76,30 @@ def remove_organisation(organisation: Organisation, *, by: User | None) -> None:
 
 
 @transaction.atomic
-def save_team(team: Team, *, by: User | None) -> Team:
-    """Add or change a team."""
+def save_team(team: Team, *, by: User | None, armored: str = "") -> Team:
+    """Add or change a team. `armored` is its new OpenPGP certificate."""
+    _attach(team, armored, team.state_id, by=by)
     _save(team, "team", team.state_id, by=by)
     return team
+
+
+@transaction.atomic
+def ensure_own_team(*, by: User | None, state: str, name: str, timezone: str = "UTC") -> Team:
+    """The team that works on this node for `state`, made when there is none yet."""
+    kept = Team.objects.filter(state=state, own=True).first()
+    if kept is not None:
+        return kept
+    if not State.objects.filter(code=state).exists():
+        raise BadInput(
+            _("%(code)s is not a member state.") % {"code": state[:10]}, advice=_("Write its two letters, such as BB.")
+        )
+    return save_team(Team(state_id=state, name=name, own=True, timezone=timezone), by=by)
+
+
+@transaction.atomic
+def join_own_team(*, by: User | None, user: User) -> list[Membership]:
+    """Let `user` work in every team of this node."""
+    return [add_member(user, by=by, team=team) for team in Team.objects.filter(own=True)]
 
 
 @transaction.atomic
@@ -92,8 +112,9 @@ def remove_team(team: Team, *, by: User | None) -> None:
 
 
 @transaction.atomic
-def save_contact(contact: Contact, *, by: User | None) -> Contact:
-    """Add or change a contact."""
+def save_contact(contact: Contact, *, by: User | None, armored: str = "") -> Contact:
+    """Add or change a contact. `armored` is their new OpenPGP certificate."""
+    _attach(contact, armored, contact.organisation.state_id, by=by)
     _save(contact, "contact", contact.organisation.state_id, by=by)
     return contact
 
@@ -148,6 +169,17 @@ def save_certificate(armored: str, *, by: User | None, at: datetime | None = Non
         detail = {"fingerprint": fingerprint, "user_ids": list(info.user_ids), "status": info.status}
         record(verb, by=by, target=certificate, detail=detail)
     return certificate
+
+
+def _attach(holder: Contact | Team, armored: str, state: str, *, by: User | None) -> None:
+    """Give a contact or a team the certificate that came with it."""
+    if not armored.strip():
+        return
+    _allow(by, state)
+    try:
+        holder.certificate = save_certificate(armored, by=by)
+    except BadInput as error:
+        raise Refused(Problem("armored", error.what, error.advice)) from error
 
 
 def save_certificates(armored: str, *, by: User | None) -> list[Certificate]:

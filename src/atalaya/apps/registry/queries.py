@@ -82,30 +82,31 @@ def with_children(organisations: Iterable[UUID]) -> set[UUID]:
     return family
 
 
-def _inside(scope: Scope, state: str, organisation: str) -> Q:
+def inside(scope: Scope, state: str, organisation: str) -> Q:
+    """The condition that a row lies in `scope`, for a model whose paths to state and organisation these are."""
     if not scope:
         return Q(pk__in=())
-    inside = Q(**{f"{state}__in": scope.states})
+    within = Q(**{f"{state}__in": scope.states})
     if scope.organisations is not None:
-        inside &= Q(**{f"{organisation}__in": scope.organisations})
-    return inside
+        within &= Q(**{f"{organisation}__in": scope.organisations})
+    return within
 
 
 def visible_to(user: Asker) -> QuerySet[Organisation]:
     """Organisations that `user` may see."""
-    return Organisation.objects.filter(_inside(scope_of(user), "state", "pk")).select_related("state", "parent")
+    return Organisation.objects.filter(inside(scope_of(user), "state", "pk")).select_related("state", "parent")
 
 
 def contacts_visible_to(user: Asker) -> QuerySet[Contact]:
     """Contacts of the organisations that `user` may see."""
-    inside = _inside(scope_of(user), "organisation__state", "organisation")
-    return Contact.objects.filter(inside).select_related("organisation", "organisation__state", "certificate")
+    within = inside(scope_of(user), "organisation__state", "organisation")
+    return Contact.objects.filter(within).select_related("organisation", "organisation__state", "certificate")
 
 
 def networks_visible_to(user: Asker) -> QuerySet[Network]:
     """Networks of the organisations that `user` may see."""
-    inside = _inside(scope_of(user), "organisation__state", "organisation")
-    return Network.objects.filter(inside).select_related("organisation", "organisation__state")
+    within = inside(scope_of(user), "organisation__state", "organisation")
+    return Network.objects.filter(within).select_related("organisation", "organisation__state")
 
 
 def teams_visible_to(user: Asker) -> QuerySet[Team]:
@@ -125,10 +126,10 @@ def certificates_visible_to(user: Asker) -> QuerySet[Certificate]:
 def memberships_visible_to(user: Asker) -> QuerySet[Membership]:
     """Memberships in the teams of whole visible states and in visible organisations."""
     scope = scope_of(user)
-    inside = Q(organisation__in=visible_to(user))
+    within = Q(organisation__in=visible_to(user))
     if scope and scope.organisations is None:
-        inside |= Q(team__state__in=scope.states)
-    return Membership.objects.filter(inside).select_related("user", "team", "organisation")
+        within |= Q(team__state__in=scope.states)
+    return Membership.objects.filter(within).select_related("user", "team", "organisation")
 
 
 def states_visible_to(user: Asker) -> QuerySet[State]:
@@ -141,14 +142,19 @@ def revision() -> int:
     return Revision.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
+def state_of_networks() -> tuple[object, ...]:
+    """What tells that networks changed: compare it with what it was. Two small queries."""
+    # Every action bumps the revision; count and newest row also catch rows that a restore or a test put there by itself.
+    newest = Network.objects.aggregate(rows=Count("pk"), newest=Max("created_at"))
+    return revision(), newest["rows"], newest["newest"]
+
+
 def networks(state: str = "") -> Networks:
     """All networks of active organisations of `state` (empty: of the node), compiled for attribution.
 
     Kept by the process until the registry changes; asking costs two small queries.
     """
-    # Every action bumps the revision; count and newest row also catch rows that a restore or a test put there by itself.
-    newest = Network.objects.aggregate(rows=Count("pk"), newest=Max("created_at"))
-    key = (revision(), newest["rows"], newest["newest"])
+    key = state_of_networks()
     kept = _compiled.get(state)
     if kept is None or kept[0] != key:
         kept = _compiled[state] = (key, _compile(state))
