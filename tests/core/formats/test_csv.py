@@ -46,7 +46,9 @@ TABLES = st.integers(2, 5).flatmap(
 
 @given(TABLES, st.sampled_from(["\n", "\r\n"]), st.sampled_from([0, 1]), st.sampled_from([64, 200, 1 << 20]))
 @settings(max_examples=400, deadline=None)
-def test_it_reads_what_the_csv_module_writes(rows: list[list[str]], end: str, quoting: int, size: int) -> None:
+def test_it_reads_what_the_csv_module_writes(
+    rows: list[list[str]], end: str, quoting: int, size: int
+) -> None:
     if any("\r" in cell for row in rows for cell in row):
         quoting = 1  # Python 3.11's writer leaves a carriage return without quotation marks
     out = io.StringIO(newline="")
@@ -70,7 +72,10 @@ def test_it_takes_every_line_of_any_text_exactly_once(text: str, size: int) -> N
     assert kept_lines + len(rejects) == sum(1 for line in text.split("\n") if line) or '"' in text
 
 
-@given(st.lists(st.lists(CELLS.filter(lambda c: '"' not in c), min_size=3, max_size=3), min_size=1, max_size=8), st.data())
+@given(
+    st.lists(st.lists(CELLS.filter(lambda c: '"' not in c), min_size=3, max_size=3), min_size=1, max_size=8),
+    st.data(),
+)
 @settings(max_examples=200, deadline=None)
 def test_it_loses_only_the_line_with_the_wrong_mark(rows: list[list[str]], data: st.DataObject) -> None:
     lines = ['"' + '","'.join(cell.replace("\n", "").replace("\r", "") for cell in row) + '"' for row in rows]
@@ -80,7 +85,9 @@ def test_it_loses_only_the_line_with_the_wrong_mark(rows: list[list[str]], data:
     good, _ = read(("a,b,c\n" + "\n".join(lines)).encode())
     kept, rejects = read(("a,b,c\n" + "\n".join(bad)).encode())
     assert set(rejects) <= {at + 1}
-    assert {n: row for n, row in good.items() if n != at + 1} == {n: row for n, row in kept.items() if n != at + 1}
+    assert {n: row for n, row in good.items() if n != at + 1} == {
+        n: row for n, row in kept.items() if n != at + 1
+    }
 
 
 def test_it_agrees_with_the_csv_module_on_every_sample() -> None:
@@ -112,7 +119,9 @@ def test_it_agrees_with_the_csv_module_on_every_sample() -> None:
     ],
 )
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_it_rejects_a_bad_row_and_keeps_its_neighbours(text: bytes, row: int, reason: str, end: bytes) -> None:
+def test_it_rejects_a_bad_row_and_keeps_its_neighbours(
+    text: bytes, row: int, reason: str, end: bytes
+) -> None:
     kept, rejects = read(b"a,b\n" + text.replace(b"\n", end))
     assert kept == {1: ["1", "2"], 3: ["5", "6"]}
     assert rejects == {row: reason}
@@ -194,7 +203,8 @@ def test_it_bounds_memory_on_a_line_without_end() -> None:
 def test_it_gives_the_same_rows_whatever_the_block_size() -> None:
     rng = random.Random(5)
     lines = [
-        rng.choice(['1,2,3', '"1,1","2""",3', '"a\nb",2,3', '1,2', '"x,2,3', "é,ü,☃", "", '1,a"b,3']) for _ in range(400)
+        rng.choice(["1,2,3", '"1,1","2""",3', '"a\nb",2,3', "1,2", '"x,2,3', "é,ü,☃", "", '1,a"b,3'])
+        for _ in range(400)
     ]
     data = ("a,b,c\n" + "\n".join(lines)).encode()
     whole = read(data)

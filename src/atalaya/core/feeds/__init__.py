@@ -7,4 +7,15 @@ from atalaya.core.feeds.declaration import Example, Feed, Mapped, Target
 from atalaya.core.feeds.finding import Catalogue, catalogue
 from atalaya.core.feeds.reading import read, recognise
 
-__all__ = ["Catalogue", "Example", "Feed", "Mapped", "Problem", "Target", "catalogue", "check", "read", "recognise"]
+__all__ = [
+    "Catalogue",
+    "Example",
+    "Feed",
+    "Mapped",
+    "Problem",
+    "Target",
+    "catalogue",
+    "check",
+    "read",
+    "recognise",
+]

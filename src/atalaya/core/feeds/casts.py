@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ def matching(pattern: str, change: Callable[[str], str | None]) -> Function:
         if good.all():
             return column
         rest = slow(column.filter(~good))
-        return column.scatter((~good).fill_null(value=False).arg_true(), rest)
+        return column.clone().scatter((~good).fill_null(value=False).arg_true(), rest)
 
     return cast
 
@@ -138,7 +137,9 @@ def boolean(column: pl.Series) -> pl.Series:
     """Yes and no in the words that feeds use for them."""
     old = column.drop_nulls().unique()
     new = [True if v.lower() in TRUE else False if v.lower() in FALSE else None for v in old.to_list()]
-    return column.replace_strict(old, pl.Series(new, dtype=pl.Boolean()), default=None, return_dtype=pl.Boolean())
+    return column.replace_strict(
+        old, pl.Series(new, dtype=pl.Boolean()), default=None, return_dtype=pl.Boolean()
+    )
 
 
 def _moment(text: str) -> datetime | None:
@@ -162,6 +163,9 @@ def moment(column: pl.Series) -> pl.Series:
     """Times from 1970 to 2199, in UTC where no zone is said."""
     time = column.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us", time_zone="UTC")
     if time.null_count() > column.null_count():
+        utc = column.str.replace(r"^(\S{10})T(\S{8})(?:Z|\+00:00)?$", "$1 $2")
+        time = utc.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us", time_zone="UTC")
+    if time.null_count() > column.null_count():
         rest = time.is_null() & column.is_not_null()
         odd = column.filter(rest)
         old = odd.unique()
@@ -175,7 +179,9 @@ def _epoch(per_second: int) -> Function:
         seconds = column.cast(pl.Float64(), strict=False) / per_second
         good = (seconds >= 0) & (seconds < LATEST.timestamp())
         micros = seconds.set(~good, None) if not good.all() else seconds
-        return (micros * 1_000_000).round().cast(pl.Int64()).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        return (
+            (micros * 1_000_000).round().cast(pl.Int64()).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        )
 
     return cast
 

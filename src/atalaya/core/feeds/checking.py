@@ -53,7 +53,10 @@ def run_example(feed: Feed) -> list[str]:
         return [str(error)]
     events = [event for one in mapped for event in idf(one.events)]
     rejects = [reject for one in mapped for reject in one.rejects.to_dicts()]
-    return [*_compare("event", feed.example.events, events), *_compare("reject", feed.example.rejects, rejects)]
+    return [
+        *_compare("event", feed.example.events, events),
+        *_compare("reject", feed.example.rejects, rejects),
+    ]
 
 
 def map_text(feed: Feed, text: bytes) -> Iterable[Mapped]:

@@ -6,6 +6,8 @@ import json
 
 import polars as pl
 
+Part = str | pl.Series
+
 SPECIAL = r'["\\\x00-\x1f]'
 """Characters that JSON wants escaped."""
 
@@ -20,43 +22,58 @@ def objects(
     columns = [(key, values) for key, values in columns if values.null_count() < height]
     # A column without gaps goes first: then every comma has something before it.
     columns.sort(key=lambda pair: pair[1].null_count() > 0)
-    gapless = bool(columns) and not columns[0][1].null_count()
     parts = [part for key, values in columns for part in _pieces(key, values, plain=plain)]
     parts += [part for values in ready for part in _inside(values)]
     if not parts:
         return pl.Series([None] * height, dtype=pl.String())
-    if gapless:
-        start = _start(*columns[0])
-        parts[0] = pl.lit("{" + start[1:])
-        return pl.select(pl.concat_str(*parts, pl.lit("}"), ignore_nulls=True)).to_series()
-    whole = pl.select(pl.concat_str(pl.lit(""), *parts, ignore_nulls=True).alias("whole"))
-    inside = pl.col("whole").str.slice(1)
-    return whole.select(pl.when(pl.col("whole") != "").then(pl.concat_str(pl.lit("{"), inside, pl.lit("}")))).to_series()
+    if columns and not columns[0][1].null_count():
+        parts[0] = "{" + str(parts[0])[1:]
+        return _written([*parts, "}"], height)
+    return _wrapped(_written(parts, height))
 
 
-def _start(key: str, values: pl.Series) -> str:
-    mark = '"' if values.dtype == pl.String() else ""
-    return f",{json.dumps(key, ensure_ascii=False)}:{mark}"
+def _wrapped(inside: pl.Series) -> pl.Series:
+    """Objects from their inside with a comma before it; null from ""."""
+    row = pl.col("row")
+    object_ = pl.concat_str(pl.lit("{"), row.str.slice(1), pl.lit("}"))
+    return inside.to_frame("row").select(pl.when(row != "").then(object_)).to_series()
 
 
-def _pieces(key: str, values: pl.Series, *, plain: bool) -> list[pl.Expr]:
+def _written(parts: list[Part], height: int) -> pl.Series:
+    """The parts of each row written one after the other, a null as nothing."""
+    joined: list[Part] = []
+    for part in parts:
+        if joined and isinstance(part, str) and isinstance(joined[-1], str):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    row = pl.concat_str(*(pl.lit(part) for part in joined), ignore_nulls=True)
+    return pl.select(row if len(joined) > 1 else pl.repeat(joined[0], height)).to_series()
+
+
+def _pieces(key: str, values: pl.Series, *, plain: bool) -> list[Part]:
     """What one column adds: `,"key":value`, nothing where the value is null."""
     is_text = values.dtype == pl.String()
-    start, end = pl.lit(_start(key, values)), [pl.lit('"')] if is_text else []
-    written = pl.lit(escaped(values) if is_text and not plain else values)
-    if not values.null_count():
-        return [start, written, *end]
-    there = pl.lit(values.is_not_null())
-    return [pl.when(there).then(start), written, *(pl.when(there).then(mark) for mark in end)]
+    end = '"' if is_text else ""
+    start = f",{json.dumps(key, ensure_ascii=False)}:{end}"
+    written = escaped(values) if is_text and not plain else values
+    if values.null_count():
+        there = values.is_not_null()
+        return [_where(there, start), written, *([_where(there, end)] if end else [])]
+    if is_text and (written == written[0]).all():
+        return [f"{start}{written[0]}{end}"]
+    return [start, written, end]
 
 
-def _inside(values: pl.Series) -> list[pl.Expr]:
+def _where(mask: pl.Series, text: str) -> pl.Series:
+    return pl.select(pl.when(pl.lit(mask)).then(pl.lit(text))).to_series()
+
+
+def _inside(values: pl.Series) -> list[Part]:
     """What a column of ready JSON objects adds: `,` and their inside."""
     inside = values.str.slice(1).str.strip_suffix("}")
     inside = inside.set(inside == "", None) if (inside == "").any() else inside
-    if inside.null_count() == len(inside):
-        return []
-    return [pl.when(pl.lit(inside.is_not_null())).then(pl.lit(",")), pl.lit(inside)]
+    return [] if inside.null_count() == len(inside) else [_where(inside.is_not_null(), ","), inside]
 
 
 def escaped(column: pl.Series) -> pl.Series:
@@ -66,4 +83,4 @@ def escaped(column: pl.Series) -> pl.Series:
         return column
     rows = special.fill_null(value=False).arg_true()
     values = [json.dumps(text, ensure_ascii=False)[1:-1] for text in column.gather(rows).to_list()]
-    return column.scatter(rows, pl.Series(values, dtype=pl.String()))
+    return column.clone().scatter(rows, pl.Series(values, dtype=pl.String()))

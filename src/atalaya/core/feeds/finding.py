@@ -31,13 +31,16 @@ class Catalogue:
         """The feed with this code. Raises KeyError."""
         return self._by_code[code]
 
-    def find(self, file_name: str, header: Sequence[str] | None = None) -> Feed | None:
+    def find(
+        self, file_name: str, header: Sequence[str] | None = None, *, format: str = "csv"
+    ) -> Feed | None:
         """The feed of a file with this name and these columns; None where that is not certain.
 
-        The name decides where it is one that a feed uses; else the columns, where only one feed has them.
+        The name decides where it is one that a feed uses; else the columns, where only one feed of this format
+        has them.
         """
         name = PACKED.sub("", PurePosixPath(file_name.replace("\\", "/")).name)
-        return self._by_name(name) or (self._by_header(frozenset(header)) if header else None)
+        return self._by_name(name) or (self._by_header(frozenset(header), format) if header else None)
 
     def _by_name(self, name: str) -> Feed | None:
         for pattern, reports in self._families:
@@ -47,11 +50,12 @@ class Catalogue:
                     return reports[found["report"]]
         return next((feed for pattern, feed in self._patterns if pattern.fullmatch(name)), None)
 
-    def _by_header(self, header: frozenset[str]) -> Feed | None:
-        same = [feed for feed in self.feeds if not feed.signature and frozenset(feed.layout) == header]
+    def _by_header(self, header: frozenset[str], format: str) -> Feed | None:
+        feeds = [feed for feed in self.feeds if feed.format == format]
+        same = [feed for feed in feeds if not feed.signature and frozenset(feed.layout) == header]
         if len(same) == 1:
             return same[0]
-        fits = [(len(one), feed) for feed in self.feeds for one in feed.signature if one <= header]
+        fits = [(len(one), feed) for feed in feeds for one in feed.signature if one <= header]
         most = max((size for size, _ in fits), default=0)
         best = {feed.code for size, feed in fits if size == most}
         return self._by_code[best.pop()] if len(best) == 1 else None

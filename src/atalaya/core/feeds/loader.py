@@ -15,7 +15,7 @@ from typing import Any
 from atalaya.core.errors import ConfigError
 from atalaya.core.feeds.casts import CASTS, natural
 from atalaya.core.feeds.declaration import Example, Feed, Target, When
-from atalaya.core.schema.columns import BY_FIELD, SEVERITIES
+from atalaya.core.schema.columns import BY_FIELD, COLUMNS, SEVERITIES
 
 Table = Mapping[str, Any]
 
@@ -24,7 +24,8 @@ CLASS = ("classification.taxonomy", "classification.type", "classification.ident
 FEED_KEYS: dict[str, type | tuple[type, ...]] = {
     "code": str, "name": str, "provider": str, "documentation": str, "format": str, "files": list,
     "signature": list, "required": list, "gone_after_days": int, "severity": str, "tlp": str, "class": list,
-    "application": str, "transport": str, "constants": dict, "columns": dict, "when": list, "example": dict,
+    "application": str, "transport": str, "constants": dict, "idf": bool, "columns": dict, "when": list,
+    "example": dict,
 }  # fmt: skip
 FAMILY_KEYS: dict[str, type | tuple[type, ...]] = {
     "code": str, "provider": str, "page": str, "format": str, "file": str, "tlp": str, "gone_after_days": int,
@@ -76,7 +77,7 @@ def load_feed(path: Path) -> Feed:
         files=tuple(_pattern(text, place).pattern for text in table.get("files", [])),
         signature=tuple(frozenset(names) for names in table.get("signature", [])),
         constants=_constants(table, place),
-        columns={name: _targets(value, f"{place}: {name}") for name, value in table.get("columns", {}).items()},
+        columns=_columns(table, place),
         layout=tuple(table.get("columns", {})),
         required=_required(table.get("required", []), place),
         when=_when(table.get("when", []), place),
@@ -85,6 +86,18 @@ def load_feed(path: Path) -> Feed:
         tlp=table.get("tlp", "amber"),
         example=_example(table.get("example"), place),
     )
+
+
+def _columns(table: Table, place: str) -> dict[str, tuple[Target, ...]]:
+    """Column name -> targets; with `idf` every IDF field is a column, by its name with dots or with underscores."""
+    told = {name: _targets(value, f"{place}: {name}") for name, value in table.get("columns", {}).items()}
+    if not table.get("idf"):
+        return told
+    fields = [column for column in COLUMNS if not column.own]
+    idf = {
+        name: _targets(one.field, place) for one in fields for name in dict.fromkeys((one.field, one.name))
+    }
+    return {name: targets for name, targets in idf.items() if name not in told} | told
 
 
 def load_family(folder: Path) -> tuple[re.Pattern[str], dict[str, Feed]]:
@@ -119,11 +132,18 @@ def _with_twin(name: str, table: Table, where: str) -> Iterable[tuple[str, Table
     _strict(told, TWIN_KEYS, f"{where}.ipv6")
     title = table["name"]
     other = title.replace("IPv4", "IPv6") if "IPv4" in title else f"IPv6-{title}"
+    # The example is the IPv4 report's own.
+    told = {**told, "example": None}
     yield told["report"], {**table, "name": other, **{k: v for k, v in told.items() if k != "report"}}
 
 
 def _report(
-    code: str, table: Table, where: str, family: Table, shared: Table, reports: Mapping[str, tuple[str, Table]]
+    code: str,
+    table: Table,
+    where: str,
+    family: Table,
+    shared: Table,
+    reports: Mapping[str, tuple[str, Table]],
 ) -> Feed:
     layout = _layout(table, where, family["groups"], reports)
     mapped = {name: _targets(value, f"{where}: {name}") for name, value in _maps(table, reports).items()}
@@ -142,7 +162,7 @@ def _report(
         gone_after_days=table.get("gone_after_days", family["gone_after_days"]),
         severity=_one_of(table["severity"], SEVERITIES, f"{where}: severity"),
         tlp=family["tlp"],
-        example=_example(table.get("example"), where) if "ipv6" not in table or table["ipv6"] != code else None,
+        example=_example(table.get("example"), where),
     )
 
 
@@ -239,7 +259,9 @@ def _strict(table: Table, keys: Mapping[str, type | tuple[type, ...]], where: st
     """Refuse unknown keys and values of the wrong type."""
     for key, value in table.items():
         if key not in keys:
-            raise ConfigError(f"{where}: unknown key {key}.", advice=f"Allowed are {', '.join(sorted(keys))}.")
+            raise ConfigError(
+                f"{where}: unknown key {key}.", advice=f"Allowed are {', '.join(sorted(keys))}."
+            )
         if not isinstance(value, keys[key]) or (isinstance(value, bool) and keys[key] is int):
             raise ConfigError(f"{where}: {key} has a value of the wrong kind: {value!r}.")
 

@@ -34,13 +34,13 @@ class _Work:
 
     def keep(self, key: str, values: pl.Series) -> None:
         """Put values into `extra`, under a key of their own where another column holds `key` in the same rows."""
-        for at, (taken, others) in enumerate(self.extras):
-            if taken == key and others.dtype == values.dtype and not (others.is_not_null() & values.is_not_null()).any():
-                self.extras[at] = (key, pl.select(pl.coalesce(pl.lit(others), pl.lit(values))).to_series())
-                return
-        names = {taken for taken, others in self.extras if (others.is_not_null() & values.is_not_null()).any()}
         name, number = key, 2
-        while name in names:
+        for at, (taken, others) in enumerate(self.extras):
+            if taken != name:
+                continue
+            if others.dtype == values.dtype and not (others.is_not_null() & values.is_not_null()).any():
+                self.extras[at] = (name, _first_of(others, values))
+                return
             name, number = f"{key}_{number}", number + 1
         self.extras.append((name, values))
 
@@ -53,7 +53,11 @@ class Mapper:
 
     def __init__(self, feed: Feed, header: Sequence[str]) -> None:
         self._feed = feed
-        self._columns = {name: self._targets(name) for name in header if name not in (ROW, REST)}
+        order = {name: at for at, name in enumerate(feed.columns)}
+        names = sorted(
+            (name for name in header if name not in (ROW, REST)), key=lambda one: order.get(one, len(order))
+        )
+        self._columns = {name: self._targets(name) for name in names}
         self._sources = _sources(self._columns)
         self._constants = _constants(feed)
         self._required = tuple(
@@ -64,12 +68,16 @@ class Mapper:
             self._refuse()
 
     def _targets(self, name: str) -> tuple[Target, ...]:
-        return self._feed.columns.get(name) or (Target(f"extra.{name}", "text"),)
+        return self._feed.columns.get(name) or (Target(f"extra.{name.removeprefix('extra.')}", "text"),)
 
     def _refuse(self) -> None:
-        lacking = next(fields for fields, there in zip(self._feed.required, self._required, strict=True) if not there)
+        lacking = next(
+            fields for fields, there in zip(self._feed.required, self._required, strict=True) if not there
+        )
         wanted = {
-            name for name, targets in self._feed.columns.items() if any(one.field in lacking for one in targets)
+            name
+            for name, targets in self._feed.columns.items()
+            if any(one.field in lacking for one in targets)
         }
         known = ", ".join(sorted(wanted & set(self._feed.layout) or wanted))
         raise BadInput(
@@ -124,13 +132,10 @@ class Mapper:
         if first is None:
             work.fields[target.field] = values
             return
-        work.fields[target.field] = pl.select(pl.coalesce(pl.lit(first), pl.lit(values))).to_series()
+        work.fields[target.field] = _first_of(first, values)
         second = first.is_not_null() & values.is_not_null() & (first != values)
-        if second.any() and not self._kept_in_extra(name):
+        if len(self._columns[name]) == 1 and second.any():
             work.keep(name, _only(values.cast(pl.String()), second))
-
-    def _kept_in_extra(self, name: str) -> bool:
-        return any(target.key for target in self._columns[name])
 
     def _events(
         self, frame: pl.DataFrame, cells: Mapping[str, pl.Series], work: _Work, *, plain: bool
@@ -143,7 +148,9 @@ class Mapper:
         events = events.with_columns(**_filled(self._constants, made))
         return events.with_columns(**_when(self._feed, cells)) if self._feed.when else events
 
-    def _reject(self, events: pl.DataFrame, frame: pl.DataFrame, work: _Work) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _reject(
+        self, events: pl.DataFrame, frame: pl.DataFrame, work: _Work
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Split off the rows that lack a required field."""
         rejected: list[pl.DataFrame] = []
         bad_any: pl.Series | None = None
@@ -227,6 +234,10 @@ def _both(before: pl.Series | None, now: pl.Series | None, *, first: bool) -> pl
     return None if before is None or now is None else before & now
 
 
+def _first_of(first: pl.Series, second: pl.Series) -> pl.Series:
+    return pl.select(pl.coalesce(pl.lit(first), pl.lit(second))).to_series()
+
+
 def _only(column: pl.Series, mask: pl.Series) -> pl.Series:
     """The column with null wherever the mask is not set."""
     return pl.select(pl.when(pl.lit(mask)).then(pl.lit(column))).to_series()
@@ -284,5 +295,3 @@ def _as_line(cells: Sequence[str | None]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(cells)
     return out.getvalue()[: limits.REJECT_RAW_CHARS]
-
-

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from atalaya.core import limits
 from atalaya.core.errors import BadInput, TooLarge
 from atalaya.core.feeds.declaration import Feed, Mapped
 from atalaya.core.feeds.finding import Catalogue, catalogue
@@ -13,6 +14,9 @@ from atalaya.core.feeds.mapping import Mapper
 from atalaya.core.formats import csv, jsonlines, open_feed
 from atalaya.core.formats.batch import Batch
 from atalaya.core.formats.opening import Truncated
+
+BLANK = b"\xef\xbb\xbf \t\r\n["
+"""What may stand before the first object of a JSON file."""
 
 
 def read(path: Path, feed: Feed, *, name: str = "", feeds: Catalogue | None = None) -> Iterator[Mapped]:
@@ -60,21 +64,22 @@ def recognise(path: Path, *, name: str = "", feeds: Catalogue | None = None) -> 
     if found := known.find(name or path.name):
         return found
     for member, stream in open_feed(path):
-        if found := known.find(member, _header(stream)):
+        format, names = _header(stream)
+        if found := known.find(member, names, format=format):
             return found
     return None
 
 
-def _header(stream: BinaryIO) -> list[str]:
-    """The columns that the start of a stream names; [] where it names none."""
+def _header(stream: BinaryIO) -> tuple[str, list[str]]:
+    """The format that the start of a stream shows, and the columns it names: [] where it names none."""
     try:
-        start = stream.read(1 << 20)
+        start = stream.read(limits.LINE_BYTES)
     except Truncated:
-        return []
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n[").startswith(b"{"):
-        return jsonlines.first_keys(start)
+        return "csv", []
+    if start.lstrip(BLANK).startswith(b"{"):
+        return "jsonlines", jsonlines.first_keys(start)
     line = next((line for line in start.splitlines() if line.strip()), b"")
     try:
-        return csv.header(line)
+        return "csv", csv.header(line)
     except BadInput:
-        return []
+        return "csv", []

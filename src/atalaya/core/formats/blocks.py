@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from atalaya.core import limits
 from atalaya.core.formats.opening import Truncated
+
+
+class Lines(Protocol):
+    """What is read: any binary stream."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def readline(self, size: int, /) -> bytes: ...
 
 
 @dataclass
@@ -30,7 +38,7 @@ class LineBlocks:
     After the last block `cut_off` is None, or what there was of the row in which a damaged stream broke off.
     """
 
-    def __init__(self, stream: BinaryIO, *, size: int = limits.BATCH_BYTES) -> None:
+    def __init__(self, stream: Lines, *, size: int = limits.BATCH_BYTES) -> None:
         self._stream = stream
         self._size = size
         self._carry = b""

@@ -69,7 +69,9 @@ def header(line: bytes, delimiter: str = ",") -> list[str]:
     if "\0" in text:
         raise BadInput("The first line has a NUL byte.", advice="This is not a CSV file.")
     if len(line) > limits.LINE_BYTES:
-        raise TooLarge(f"The first line is longer than {limits.LINE_BYTES} bytes.", advice="This is not a CSV file.")
+        raise TooLarge(
+            f"The first line is longer than {limits.LINE_BYTES} bytes.", advice="This is not a CSV file."
+        )
     try:
         cells = next(csv.reader([text], delimiter=delimiter))
     except csv.Error as error:

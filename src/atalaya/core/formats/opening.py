@@ -46,7 +46,9 @@ class Budget:
         if self._total > self._most:
             raise TooLarge(f"{self._name} unpacks to more than {self._most} bytes.", advice="Split the file.")
         if self._total > self._ratio_most:
-            raise TooLarge(f"{self._name} unpacks to far more than a feed file would: it is refused as a bomb.")
+            raise TooLarge(
+                f"{self._name} unpacks to far more than a feed file would: it is refused as a bomb."
+            )
 
 
 class BoundedStream(io.RawIOBase):
@@ -79,7 +81,9 @@ def open_feed(path: Path, *, limits: ModuleType = default_limits) -> Iterator[tu
     archive, `Truncated` from `read` where packed data break off.
     """
     if path.stat().st_size > limits.FEED_FILE_BYTES:
-        raise TooLarge(f"{path.name} is larger than {limits.FEED_FILE_BYTES} bytes.", advice="Split the file.")
+        raise TooLarge(
+            f"{path.name} is larger than {limits.FEED_FILE_BYTES} bytes.", advice="Split the file."
+        )
     with path.open("rb") as file:
         start = file.read(8)
         file.seek(0)

@@ -132,7 +132,8 @@ def _positions(bits: Bits) -> Positions:
     octets = bits.view(np.uint8)
     some = np.flatnonzero(octets != 0)
     place = np.flatnonzero(np.unpackbits(octets[some], bitorder="little").view(np.bool_))
-    return some[place >> 3] * 8 + (place & 7)
+    positions: Positions = some[place >> 3] * 8 + (place & 7)
+    return positions
 
 
 def _at(positions: Positions, words: int) -> Bits:
@@ -168,13 +169,14 @@ def _next(bits: Bits) -> Bits:
     return moved
 
 
-def _counts(bits: Bits, ends: Positions) -> npt.NDArray[np.int64]:
+def _counts(bits: Bits, ends: Positions) -> Positions:
     """How many bits are set in each line."""
     before = np.zeros(len(bits) + 1, np.int64)
     np.cumsum(np.bitwise_count(bits), out=before[1:])
     word = ends >> 6
     below = (ONE << (ends & 63).astype(np.uint64)) - ONE
-    return np.diff(before[word] + np.bitwise_count(bits[word] & below), prepend=0)
+    counts: Positions = np.diff(before[word] + np.bitwise_count(bits[word] & below), prepend=0)
+    return counts
 
 
 def _have(bits: Bits, ends: Positions) -> Flags:
