@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from atalaya.apps.records.models import Record
@@ -20,14 +22,29 @@ def _target(entry: Record) -> str:
     return f"{entry.target_kind} {entry.target_id}".strip()
 
 
+def _target_cell(entry: Record) -> str:
+    """Kind and the beginning of the identifier: the whole stands on the entry's page and in the CSV file."""
+    short = f"{entry.target_id[:8]}…" if len(entry.target_id) > 12 else entry.target_id
+    return _breakable(f"{entry.target_kind} {short}".strip())
+
+
+def _verb_cell(entry: Record) -> str:
+    return _breakable(entry.verb)
+
+
+def _breakable(name: str) -> str:
+    """A dotted name that a narrow screen may break at its dots."""
+    return format_html_join(SafeString(".<wbr>"), "{}", ((part,) for part in name.split(".")))
+
+
 RECORDS = Listing(
     name="records",
     columns=(
         Column("seq", _("Number"), kind="number", sort="seq", link=lambda entry: reverse("records:record", args=[entry.seq])),
         Column("at", _("Time"), kind="time", sort="at"),
         Column("by", _("Who"), sort="by"),
-        Column("verb", _("What"), kind="code", sort="verb"),
-        Column("target", _("Which"), _target, kind="code"),
+        Column("verb", _("What"), kind="code", sort="verb", cell=_verb_cell),
+        Column("target", _("Which"), _target, kind="code", cell=_target_cell),
         Column("state", _("State"), sort="state"),
         Column("id", _("Identifier"), shown=False),
         Column("detail", _("Details"), shown=False),

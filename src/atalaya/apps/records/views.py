@@ -21,7 +21,7 @@ READ = "records:read"
 @permission_required(READ, raise_exception=True)
 def records(request: HttpRequest) -> HttpResponseBase:
     """Every entry that the user may see, latest first."""
-    return RECORDS.page(request, _visible(request), title=_("Audit log"), template="records/list.html")
+    return RECORDS.page(request, _visible(request), title=_("Audit records"), template="records/list.html")
 
 
 @permission_required(READ, raise_exception=True)
