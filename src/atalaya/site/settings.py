@@ -135,7 +135,7 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
 
-# Signing in: docs/decisions/sign-in.md says why. Nobody signs up, nothing depends on mail.
+# Signing in: docs/decisions/040-sign-in.md says why. Nobody signs up, nothing depends on mail.
 ACCOUNT_ADAPTER = "atalaya.apps.people.adapter.AccountAdapter"
 ACCOUNT_FORMS = {"login": "atalaya.apps.people.forms.SignInForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

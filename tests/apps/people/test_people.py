@@ -13,6 +13,7 @@ from tests.world import World
 from atalaya.apps.people import actions, queries
 from atalaya.apps.people.models import Role, User
 from atalaya.apps.records.models import Record
+from atalaya.apps.registry.models import Membership
 from atalaya.core.errors import BadInput, NotAllowed
 
 NEW = {"email": "New@Example.org", "name": "New One", "role": "reader", "language": "es"}
@@ -73,6 +74,31 @@ def test_it_hides_people_of_another_state(world: World) -> None:
         assert client.post(url).status_code == 404
     world.foreign_member.refresh_from_db()
     assert world.foreign_member.is_active
+
+
+def test_it_shows_but_does_not_hand_over_who_also_works_for_another_state(world: World) -> None:
+    Membership.objects.create(user=world.lead, team=world.foreign_team)
+    client = world.client(world.admin)
+    page = client.get(reverse("people:list")).content.decode()
+    assert world.lead.email in page
+    assert reverse("people:person", args=[world.lead.pk]) not in page
+    assert reverse("people:person", args=[world.reader.pk]) in page
+    assert client.get(reverse("people:person", args=[world.lead.pk])).status_code == 404
+    assert {client.post(url).status_code for url in posts(world.lead)} == {404}
+    assert not queries.managed_by(world.lead)
+
+
+def test_it_gives_an_administrator_without_a_team_nobody_who_is_placed(world: World) -> None:
+    Membership.objects.filter(user=world.admin).delete()
+    assert {user.name for user in queries.visible_to(world.admin)} == {"Admin"}
+    assert {user.name for user in queries.managed_by(world.admin)} == {"Admin"}
+
+
+def test_it_writes_nobody_of_another_state_into_the_file(world: World) -> None:
+    response = world.client(world.admin).get(reverse("people:list") + "?format=csv")
+    text = b"".join(response).decode()
+    assert "lead@example.org" in text
+    assert "foreign" not in text
 
 
 def test_it_shows_colleagues_to_a_team_and_nobody_to_a_member(world: World) -> None:

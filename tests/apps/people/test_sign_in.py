@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import NoReverseMatch, resolve, reverse
 from django.utils import timezone
-from tests.world import PASSWORD, World
+from tests.world import PASSWORD, World, build
 
 from atalaya.apps.people import actions
 from atalaya.apps.people.jobs import forget
@@ -25,7 +27,8 @@ CHOSEN = "a sentence nobody has heard"
 
 
 @pytest.fixture(autouse=True)
-def _fresh_counters(db: None) -> Iterator[None]:
+def _fresh_counters(request: pytest.FixtureRequest) -> Iterator[None]:
+    request.getfixturevalue("transactional_db" if request.node.get_closest_marker("django_db") else "db")
     cache.clear()
     yield
     cache.clear()
@@ -254,3 +257,24 @@ def test_it_forgets_sessions_and_counters_that_are_over(world: World) -> None:
     assert [session.user for session in UserSession.objects.all()] == [world.reader]
     assert Session.objects.count() == 1
     assert not Sharing.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_counts_right_when_many_guess_at_once() -> None:
+    world = build()
+
+    def guess(number: int) -> str:
+        try:
+            page = sign_in(
+                Client(REMOTE_ADDR=f"192.0.2.{number}"), world.lead.email, "wrong"
+            ).content.decode()
+        finally:
+            connection.close()
+        return "locked" if "Too many" in page else "wrong"
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(guess, range(16)))
+    assert answers.count("wrong") == 5
+    assert answers.count("locked") == 11
+    assert verbs().count("people.sign_in.failed") == 5
+    assert verbs().count("people.sign_in.locked") == 1

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from atalaya.apps.people.models import Role, User
+from atalaya.apps.people.models import Role
 from atalaya.web.listing import Column, Empty, Filter, Listing
 
 
-def _address(user: User) -> str:
-    return reverse("people:person", args=[user.pk])
+def _address(user: Any) -> str:
+    return reverse("people:person", args=[user.pk]) if user.managed else ""
 
 
 PEOPLE = Listing(

@@ -6,6 +6,7 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from atalaya.apps.people.models import Role, User
 from atalaya.apps.people.roles import GUARDED
@@ -33,9 +34,29 @@ def visible_to(user: User | AnonymousUser) -> QuerySet[User]:
     return User.objects.filter(pk__in=User.objects.filter(seen).values("pk"))
 
 
+def managed_by(user: User | AnonymousUser) -> QuerySet[User]:
+    """Those visible people whom an administrator may change: who belong to no state but his own.
+
+    Whoever can reset a password can sign in as that person; so a person who also works for another state is
+    managed from there, or from the command line of the node.
+    """
+    if isinstance(user, AnonymousUser) or user.role != Role.ADMINISTRATOR:
+        return User.objects.none()
+    states = list(
+        User.objects.filter(pk=user.pk, memberships__team__isnull=False).values_list(_WORKING, flat=True)
+    )
+    places = User.objects.annotate(place=Coalesce(_WORKING, _BELONGING)).filter(place__isnull=False)
+    return visible_to(user).exclude(pk__in=places.exclude(place__in=states).values("pk"))
+
+
 def with_factor(users: QuerySet[User]) -> QuerySet[User]:
     """The users with `factor`: whether each has a second factor."""
     return users.annotate(factor=Exists(_factors().filter(user=OuterRef("pk"))))
+
+
+def with_managed(users: QuerySet[User], by: User | AnonymousUser) -> QuerySet[User]:
+    """The users with `managed`: whether the asker may change each."""
+    return users.annotate(managed=Exists(managed_by(by).filter(pk=OuterRef("pk"))))
 
 
 def wants_factor(user: User | AnonymousUser) -> bool:

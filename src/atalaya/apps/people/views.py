@@ -8,6 +8,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -19,14 +20,14 @@ from atalaya.apps.people.forms import SCOPES, MeForm, TokenForm, UserForm
 from atalaya.apps.people.language import remember
 from atalaya.apps.people.listing import PEOPLE
 from atalaya.apps.people.models import Token, User
-from atalaya.apps.people.rights import Right, asker, needs
+from atalaya.apps.people.rights import Right, asker, has, needs
 from atalaya.core.errors import AtalayaError
 
 
 @needs(Right.MANAGE_PEOPLE)
 def people(request: HttpRequest) -> HttpResponseBase:
     """Everybody whom the administrator may see."""
-    visible = queries.with_factor(queries.visible_to(request.user))
+    visible = queries.with_managed(queries.with_factor(queries.visible_to(request.user)), by=request.user)
     return PEOPLE.page(request, visible, title=_("People"), template="people/list.html")
 
 
@@ -52,7 +53,7 @@ def _once(request: HttpRequest, user: User, once: str) -> HttpResponse:
 @needs(Right.MANAGE_PEOPLE)
 def person(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One person: what is known of him, and what an administrator may do about his account."""
-    user = get_object_or_404(queries.visible_to(request.user), pk=pk)
+    user = get_object_or_404(queries.managed_by(request.user), pk=pk)
     known = {"email": user.email, "name": user.name, "role": user.role, "language": user.language}
     form = UserForm(request.POST or None, initial=known)
     if request.method == "POST" and form.is_valid():
@@ -76,9 +77,9 @@ def _about(user: User) -> dict[str, Any]:
 
 
 def _other(request: HttpRequest, pk: UUID) -> User:
-    """Somebody whom the asker sees, but not himself: for himself he has the page "my account"."""
+    """Somebody whom the asker manages, but not himself: for himself he has the page "my account"."""
     user = asker(request)
-    return get_object_or_404(queries.visible_to(user).exclude(pk=user.pk), pk=pk)
+    return get_object_or_404(queries.managed_by(user).exclude(pk=user.pk), pk=pk)
 
 
 @needs(Right.MANAGE_PEOPLE)
@@ -144,7 +145,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """End a token: one's own, or as an administrator that of somebody one sees."""
+    """End a token: one's own, or as an administrator that of somebody one manages."""
     user = asker(request)
     tokens = Token.objects.filter(user__in=_accounts_of(user))
     token = get_object_or_404(tokens, pk=pk)
@@ -155,7 +156,7 @@ def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 def end_session(request: HttpRequest, pk: int) -> HttpResponse:
-    """Sign one browser out: one's own, or as an administrator that of somebody one sees."""
+    """Sign one browser out: one's own, or as an administrator that of somebody one manages."""
     user = asker(request)
     session = get_object_or_404(UserSession, user__in=_accounts_of(user), pk=pk)
     owner = session.user
@@ -173,8 +174,9 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
     return redirect("people:me")
 
 
-def _accounts_of(user: User) -> Any:
-    return queries.visible_to(user) if Right.MANAGE_PEOPLE in user.rights else [user]
+def _accounts_of(user: User) -> QuerySet[User]:
+    mine = User.objects.filter(pk=user.pk)
+    return mine | queries.managed_by(user) if has(user, Right.MANAGE_PEOPLE) else mine
 
 
 def _back_to(user: User, owner: User) -> HttpResponse:
