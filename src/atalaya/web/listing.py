@@ -61,8 +61,8 @@ CHUNK = 2000
 class Column:
     """One column. `key` names it in the address, in CSV and in the API.
 
-    `value`: a path ("organisation.name") or a function of the row; default the key. `kind`: text, number, time,
-    date, severity, status, tlp, code or yes. `sort`: the field to order by; a column without one cannot be sorted.
+    `value`: a path ("organisation.name") or a function of the row; default the key. `kind`: text, number, digits
+    (a number that is a name, such as a port), time, date, severity, status, tlp, code or yes. `sort`: the field to order by; a column without one cannot be sorted.
     `link`: where the cell leads ("" for nowhere); `cell`: the cell's own safe HTML. `shown=False` keeps a column
     for CSV and API, `exported=False` for the page.
     """
@@ -93,7 +93,7 @@ class Column:
 
     @property
     def css(self) -> str:
-        return {"number": "number", "code": "code"}.get(self.kind, "")
+        return {"number": "number", "digits": "number", "code": "code"}.get(self.kind, "")
 
 
 def _drawn(column: Column, row: Any) -> Any:

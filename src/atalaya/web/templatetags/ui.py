@@ -111,7 +111,7 @@ def when(moment: dt.datetime | dt.date | None, style: str = "") -> SafeString:
         return format_html('<time datetime="{0}">{0}</time>', moment.isoformat())
     local = as_datetime(moment)
     shown = local.strftime({"date": "%Y-%m-%d", "seconds": "%Y-%m-%d %H:%M:%S"}.get(style, "%Y-%m-%d %H:%M"))
-    return format_html('<time datetime="{}">{} {}</time>', local.isoformat(timespec="seconds"), shown, zone_name(local))
+    return format_html('<time datetime="{}">{}\xa0{}</time>', local.isoformat(timespec="seconds"), shown, zone_name(local))
 
 
 @register.simple_tag

@@ -1,0 +1,190 @@
+"""What the desk shows, as one person may see it. Every count is made by the very filter that its link opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, Max, Q, QuerySet
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from atalaya.apps.events.forms import EventFilter
+from atalaya.apps.events.listing import FILES, FINDINGS
+from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.events.queries import event_table, findings_visible_to, ingests_visible_to, question_for
+from atalaya.apps.jobs.listing import JOBS
+from atalaya.apps.jobs.models import Job
+from atalaya.apps.people.models import User
+from atalaya.apps.people.rights import Right, has
+from atalaya.apps.registry.models import Organisation
+from atalaya.apps.registry.queries import scope_of, visible_to
+from atalaya.web.listing import Listing
+
+TOP = 8
+LATEST = 6
+NOW = Q(status__in=(Finding.Status.OPEN, Finding.Status.BACK))
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that may need a person: how many, how bad, and the rows behind the number."""
+
+    label: str
+    count: int
+    url: str
+    tone: str
+    note: str
+
+
+def works_in_team(user: User) -> bool:
+    """Whether the user sees whole states, and so files and events that nobody owns."""
+    scope = scope_of(user)
+    return bool(scope) and scope.organisations is None
+
+
+def needs(user: User) -> list[Need]:
+    """Everything that may need somebody now; those that count nothing too, so that quiet is seen to be quiet."""
+    if not scope_of(user):
+        return []
+    return list(_team_needs(user)) if works_in_team(user) else list(_owner_needs(user))
+
+
+def _team_needs(user: User) -> Iterator[Need]:
+    yield _unowned(user)
+    yield _critical(user)
+    yield _returned(user)
+    files, rows = FILES, ingests_visible_to(user)
+    yield _listed(
+        files, rows, "events:files", {"status": "failed", "look": "yes"}, "bad",
+        _("Files that failed"), _("Not read, or only in part"),
+    )  # fmt: skip
+    yield _listed(
+        files, rows, "events:files", {"rejected": "yes", "look": "yes"}, "warn",
+        _("Files with rejected rows"), _("Nobody has looked at them yet"),
+    )  # fmt: skip
+    if has(user, Right.MANAGE_NODE):
+        yield _listed(
+            JOBS, Job.objects.all(), "jobs:list", {"status": "dead"}, "bad",
+            _("Background work given up"), _("It waits for your decision"),
+        )  # fmt: skip
+
+
+def _owner_needs(user: User) -> Iterator[Need]:
+    yield _critical(user)
+    yield _returned(user)
+    yield _listed(
+        FINDINGS, findings_visible_to(user), "events:findings", {"status": "now"}, "warn",
+        _("Findings to fix"), _("Open, or come back"),
+    )  # fmt: skip
+
+
+def _critical(user: User) -> Need:
+    return _listed(
+        FINDINGS, findings_visible_to(user), "events:findings", {"status": "now", "severity": "5"}, "bad",
+        _("Critical findings"), _("Open, or come back"),
+    )  # fmt: skip
+
+
+def _returned(user: User) -> Need:
+    return _listed(
+        FINDINGS, findings_visible_to(user), "events:findings", {"status": "back"}, "warn",
+        _("Findings come back"), _("They were gone or solved"),
+    )  # fmt: skip
+
+
+def _unowned(user: User) -> Need:
+    params = {"severity": "critical", "unowned": "on", "since": EventFilter.usual_since().isoformat()}
+    return Need(
+        _("Critical events without an owner"), count_events(user, params), link("events:explorer", params), "bad",
+        _("Nobody was told about them"),
+    )  # fmt: skip
+
+
+def _listed(
+    listing: Listing, rows: QuerySet[Any], name: str, params: dict[str, str], tone: str, label: str, note: str
+) -> Need:
+    found = listing.filtered(QueryDict(urlencode(params)), rows)
+    return Need(label, found.count(), link(name, params), tone, note)
+
+
+def link(name: str, params: dict[str, str]) -> str:
+    """The address of a page with its question."""
+    return f"{reverse(name)}?{urlencode(params)}"
+
+
+def count_events(user: User, params: dict[str, str]) -> int:
+    """How many events the explorer shows for these parameters."""
+    form = EventFilter(params, user=user, staff=works_in_team(user))
+    if not form.is_valid():
+        return 0
+    return event_table().count(question_for(user, form.question()))
+
+
+@dataclass(frozen=True)
+class Place:
+    """One organisation with the findings that it has to fix."""
+
+    name: str
+    critical: bool
+    findings: int
+    severity: int
+    url: str
+    findings_url: str
+
+
+def top_organisations(user: User) -> list[Place]:
+    """Organisations with the most findings open now, the worst first among equals."""
+    rows = (
+        findings_visible_to(user).filter(NOW, organisation__isnull=False).order_by()
+        .values("organisation", "organisation__name", "organisation__critical")
+        .annotate(findings=Count("pk"), worst=Max("severity"))
+        .order_by("-findings", "-worst", "organisation__name")[:TOP]
+    )  # fmt: skip
+    return [
+        Place(
+            name=row["organisation__name"],
+            critical=row["organisation__critical"],
+            findings=row["findings"],
+            severity=row["worst"],
+            url=reverse("registry:organisation", args=[row["organisation"]]),
+            findings_url=link("events:findings", {"organisation": str(row["organisation"]), "status": "now"}),
+        )
+        for row in rows
+    ]
+
+
+def latest_files(user: User) -> list[Ingest]:
+    """The last files that came in, for those who work in a team."""
+    return list(ingests_visible_to(user).order_by("-received_at", "pk")[:LATEST])
+
+
+def own_organisations(user: User) -> list[Organisation]:
+    """The organisations that a member belongs to, parts included, the first few by name."""
+    return list(visible_to(user).filter(memberships__user=user).order_by("name")[:5])
+
+
+@dataclass(frozen=True)
+class Step:
+    """A first step for a new node: done or not, and where to do it."""
+
+    label: str
+    done: bool
+    url: str
+
+
+def first_steps(user: User) -> list[Step]:
+    """What a new node needs before it can warn anybody; empty as soon as all is done, or for those who cannot do it."""
+    if not (works_in_team(user) and has(user, Right.WRITE_REGISTRY)):
+        return []
+    organisations = visible_to(user)
+    steps = [
+        Step(_("Write down whom you look after"), organisations.exists(), reverse("registry:organisations")),
+        Step(_("Give each its networks and domains"), organisations.filter(networks__isnull=False).exists(), reverse("registry:networks")),
+        Step(_("Give each a contact"), organisations.filter(contacts__isnull=False).exists(), reverse("registry:organisations")),
+        Step(_("Add a first feed file"), ingests_visible_to(user).exists(), reverse("events:upload")),
+    ]  # fmt: skip
+    return [] if all(step.done for step in steps) else steps
