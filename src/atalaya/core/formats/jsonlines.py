@@ -202,7 +202,7 @@ def _batch(items: tuple[Item, ...], columns: frozenset[str], first_row: int) -> 
         else:
             table.add(value)
             rows.append(row)
-    return Batch(table.frame().with_columns(pl.Series(ROW, rows, dtype=pl.Int64)), rejects_table(rejects))
+    return Batch(table.frame(rows), rejects_table(rejects))
 
 
 class _Table:
@@ -222,11 +222,12 @@ class _Table:
             self._put(REST, json.dumps(rest, ensure_ascii=False, separators=(",", ":")))
         self._height += 1
 
-    def frame(self) -> pl.DataFrame:
-        """The table, String columns of equal length."""
+    def frame(self, rows: list[int]) -> pl.DataFrame:
+        """The table, String columns of equal length and the row numbers."""
         for cells in self._cells.values():
             cells.extend([None] * (self._height - len(cells)))
-        return pl.DataFrame(self._cells, schema=dict.fromkeys(self._cells, pl.String()))
+        schema = dict.fromkeys(self._cells, pl.String())
+        return pl.DataFrame({**self._cells, ROW: rows}, schema={**schema, ROW: pl.Int64()})
 
     def _flat(self, value: dict[str, Any], before: str, rest: dict[str, Any]) -> None:
         for key, inner in value.items():

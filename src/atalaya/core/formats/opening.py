@@ -76,7 +76,7 @@ class BoundedStream(io.RawIOBase):
 def open_feed(path: Path, *, limits: ModuleType = default_limits) -> Iterator[tuple[str, BinaryIO]]:
     """Yield (member name, stream of plain bytes) for each file in `path`, which is plain, gzip or zip.
 
-    What it is is told by its first bytes, not by its name. Raises TooLarge over a limit of `limits`
+    What it is is told by its first bytes, not by its name. A stream is open until the next one is asked for. Raises TooLarge over a limit of `limits`
     (also later, from the stream's `read`), BadInput for another kind of archive or an archive within an
     archive, `Truncated` from `read` where packed data break off.
     """
