@@ -14,6 +14,7 @@ import polars as pl
 from atalaya.apps.events.tables import event_table
 from atalaya.core.schema.columns import field_of
 from atalaya.core.store import Question
+from atalaya.web import safe_csv
 
 COLUMNS = (
     "time_source", "source_ip", "source_port", "protocol_transport", "protocol_application", "source_fqdn",
@@ -26,7 +27,6 @@ COLUMNS = (
 """What the owner gets, in this order. Columns that are empty in all rows are left out."""
 SLACK = timedelta(days=30)
 """How far back to look for observations that came late, before the owner was last told."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "|")
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,7 @@ def _empty(column: pl.Series) -> bool:
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    text = str(value).replace("\0", "")
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return str(safe_csv.safe(value)).replace("\0", "")
 
 
 def rows_of(state: str, organisation: UUID, type: str, findings: Mapping[int, Since], *, most: int) -> Rows:
