@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 
 import polars as pl
 
+from atalaya.core import marking
 from atalaya.core.formats import reasons
 from atalaya.core.schema.columns import BY_FIELD, SEVERITIES, TIME
 
@@ -227,8 +228,8 @@ def _transport(text: str) -> str | None:
 
 
 def _tlp(text: str) -> str | None:
-    value = text.strip().lower().removeprefix("tlp:").replace("white", "clear")
-    return value if value in {"clear", "green", "amber", "amber+strict", "red"} else None
+    """One of the markings of TLP 2.0. One that nobody understands is red: the feed's own marking would be a guess."""
+    return marking.parse(text)
 
 
 def _vulnerabilities(text: str) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from atalaya.core import limits
 from atalaya.core.errors import BadInput, TooLarge
@@ -34,7 +34,7 @@ def read(path: Path, feed: Feed, *, name: str = "", feeds: Catalogue | None = No
             yield mapped
 
 
-def _read_member(stream: BinaryIO, feed: Feed, *, name: str, first_row: int) -> Iterator[Mapped]:
+def _read_member(stream: BufferedIOBase, feed: Feed, *, name: str, first_row: int) -> Iterator[Mapped]:
     mapper: Mapper | None = None
     try:
         for batch in batches(stream, feed, first_row=first_row):
@@ -51,7 +51,7 @@ def header(feed: Feed, batch: Batch) -> list[str]:
     return list(feed.columns) if feed.format == "jsonlines" else batch.rows.columns
 
 
-def batches(stream: BinaryIO, feed: Feed, *, first_row: int = 1) -> Iterator[Batch]:
+def batches(stream: BufferedIOBase, feed: Feed, *, first_row: int = 1) -> Iterator[Batch]:
     """The batches of a stream in the feed's format."""
     if feed.format == "jsonlines":
         return jsonlines.read(stream, columns=feed.columns.keys(), first_row=first_row)
@@ -70,10 +70,10 @@ def recognise(path: Path, *, name: str = "", feeds: Catalogue | None = None) -> 
     return None
 
 
-def _header(stream: BinaryIO) -> tuple[str, list[str]]:
+def _header(stream: BufferedIOBase) -> tuple[str, list[str]]:
     """The format that the start of a stream shows, and the columns it names: [] where it names none."""
     try:
-        start = stream.read(limits.LINE_BYTES)
+        start = stream.read1(limits.LINE_BYTES)
     except Truncated:
         return "csv", []
     if start.lstrip(BLANK).startswith(b"{"):

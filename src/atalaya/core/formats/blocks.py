@@ -11,9 +11,9 @@ from atalaya.core.formats.opening import Truncated
 
 
 class Lines(Protocol):
-    """What is read: any binary stream."""
+    """What is read: any buffered binary stream. `read1`, as `read` loses what it had where a stream breaks off."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def read1(self, size: int, /) -> bytes: ...
 
     def readline(self, size: int, /) -> bytes: ...
 
@@ -97,7 +97,7 @@ class LineBlocks:
         parts: list[bytes] = []
         while size > 0 and not self._end:
             try:
-                part = self._stream.read(size)
+                part = self._stream.read1(size)
             except Truncated:
                 self._truncated = self._end = True
                 break

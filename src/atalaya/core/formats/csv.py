@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import numpy as np
 import polars as pl
@@ -26,7 +26,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 def read(
-    stream: BinaryIO, *, first_row: int = 1, delimiter: str = ",", block_bytes: int = limits.BATCH_BYTES
+    stream: BufferedIOBase, *, first_row: int = 1, delimiter: str = ",", block_bytes: int = limits.BATCH_BYTES
 ) -> Iterator[Batch]:
     """Yield the records of a CSV stream in batches of about `block_bytes` of text, the first line naming the columns.
 
@@ -42,7 +42,7 @@ def read(
         yield reader.cut_off(blocks.cut_off)
 
 
-def _first_line(stream: BinaryIO) -> bytes:
+def _first_line(stream: BufferedIOBase) -> bytes:
     """The first line that is not blank. Raises BadInput where there is none."""
     line = b"\n"
     while line and not line.removeprefix(BOM).strip():

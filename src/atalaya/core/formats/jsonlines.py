@@ -10,8 +10,9 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Collection, Iterator
+from io import BufferedIOBase
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any
 
 import polars as pl
 
@@ -32,7 +33,7 @@ Item = tuple[dict[str, Any] | None, str, str]
 """An object, or None with why not; and the start of its text."""
 
 
-def read(stream: BinaryIO, *, columns: Collection[str], first_row: int = 1) -> Iterator[Batch]:
+def read(stream: BufferedIOBase, *, columns: Collection[str], first_row: int = 1) -> Iterator[Batch]:
     """Yield the objects of a stream in batches with those of the String columns `columns` that occur, and `__row`.
 
     `__rest` is there where an object has other keys. What is no JSON object is a reject. An array may stand on one
@@ -63,12 +64,12 @@ def _dotted(value: dict[str, Any], before: str = "") -> Iterator[str]:
         yield f"{before}{key}"
 
 
-def _start(stream: BinaryIO) -> bytes:
+def _start(stream: BufferedIOBase) -> bytes:
     """The first bytes of the stream that are not all blank; b"" where it breaks off at once."""
     start = b""
     while not start.removeprefix(BOM).strip():
         try:
-            more = stream.read(READ_BYTES)
+            more = stream.read1(READ_BYTES)
         except Truncated:
             return b""
         if not more:
@@ -80,15 +81,15 @@ def _start(stream: BinaryIO) -> bytes:
 class _Again:
     """A stream with bytes put back before it."""
 
-    def __init__(self, start: bytes, stream: BinaryIO) -> None:
+    def __init__(self, start: bytes, stream: BufferedIOBase) -> None:
         self._start = start
         self._stream = stream
 
-    def read(self, size: int) -> bytes:
+    def read1(self, size: int) -> bytes:
         if self._start:
             data, self._start = self._start[:size], self._start[size:]
             return data
-        return self._stream.read(size)
+        return self._stream.read1(size)
 
     def readline(self, size: int) -> bytes:
         """As a stream's."""
@@ -101,7 +102,7 @@ class _Again:
         return line
 
 
-def _lines(stream: BinaryIO, start: bytes) -> Iterator[Item]:
+def _lines(stream: BufferedIOBase, start: bytes) -> Iterator[Item]:
     """One item for each line that is not blank."""
     blocks = LineBlocks(_Again(start.removeprefix(BOM), stream))
     for block in blocks:
@@ -154,7 +155,7 @@ def _shown(data: bytes) -> str:
     return data.decode(errors="replace")[: limits.REJECT_RAW_CHARS]
 
 
-def _array(stream: BinaryIO, start: bytes) -> Iterator[Item]:
+def _array(stream: BufferedIOBase, start: bytes) -> Iterator[Item]:
     """One item for each element of an array; the last one a reject where the array is not whole."""
     decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
     scan = json.JSONDecoder(parse_constant=_refuse).raw_decode
@@ -179,9 +180,9 @@ def _array(stream: BinaryIO, start: bytes) -> Iterator[Item]:
             text += decode(more, final=ended)
 
 
-def _more(stream: BinaryIO) -> bytes:
+def _more(stream: BufferedIOBase) -> bytes:
     try:
-        return stream.read(READ_BYTES)
+        return stream.read1(READ_BYTES)
     except Truncated:
         return b""
 

@@ -7,9 +7,10 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, Protocol, cast
 
 from atalaya.core import limits as default_limits
 from atalaya.core.errors import BadInput, TooLarge
@@ -51,10 +52,16 @@ class Budget:
             )
 
 
+class Packed(Protocol):
+    """A stream that unpacks. `read1`, as `read` loses what it had where the data break off."""
+
+    def read1(self, size: int, /) -> bytes: ...
+
+
 class BoundedStream(io.RawIOBase):
     """The unpacked bytes of one packed stream. `read` raises TooLarge over the budget, Truncated at damage."""
 
-    def __init__(self, stream: IO[bytes], name: str, budget: Budget) -> None:
+    def __init__(self, stream: Packed, name: str, budget: Budget) -> None:
         self._stream = stream
         self._name = name
         self._budget = budget
@@ -65,7 +72,7 @@ class BoundedStream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
         try:
-            data = self._stream.read(len(view))
+            data = self._stream.read1(len(view))
         except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
             raise Truncated(f"{self._name} is damaged or ends too early.") from error
         self._budget.spend(len(data))
@@ -73,7 +80,7 @@ class BoundedStream(io.RawIOBase):
         return len(data)
 
 
-def open_feed(path: Path, *, limits: ModuleType = default_limits) -> Iterator[tuple[str, BinaryIO]]:
+def open_feed(path: Path, *, limits: ModuleType = default_limits) -> Iterator[tuple[str, BufferedIOBase]]:
     """Yield (member name, stream of plain bytes) for each file in `path`, which is plain, gzip or zip.
 
     What it is is told by its first bytes, not by its name. A stream is open until the next one is asked for. Raises TooLarge over a limit of `limits`
@@ -102,7 +109,7 @@ def _refuse_archive(start: bytes, name: str) -> None:
             raise BadInput(f"{name} is a {kind} archive.", advice="Send the file plain, as gzip or as zip.")
 
 
-def _buffered(stream: IO[bytes], name: str, budget: Budget) -> BinaryIO:
+def _buffered(stream: Packed, name: str, budget: Budget) -> BufferedIOBase:
     reader = io.BufferedReader(BoundedStream(stream, name, budget), 1 << 17)
     try:
         start = reader.peek(8)[:8]
@@ -114,12 +121,12 @@ def _buffered(stream: IO[bytes], name: str, budget: Budget) -> BinaryIO:
     return reader
 
 
-def _open_gzip(file: BinaryIO, path: Path, limits: ModuleType) -> tuple[str, BinaryIO]:
-    stream = cast(IO[bytes], gzip.GzipFile(fileobj=file))
+def _open_gzip(file: BufferedIOBase, path: Path, limits: ModuleType) -> tuple[str, BufferedIOBase]:
+    stream = gzip.GzipFile(fileobj=file)
     return path.name.removesuffix(".gz"), _buffered(stream, path.name, Budget(path, limits))
 
 
-def _open_zip(file: BinaryIO, path: Path, limits: ModuleType) -> Iterator[tuple[str, BinaryIO]]:
+def _open_zip(file: BufferedIOBase, path: Path, limits: ModuleType) -> Iterator[tuple[str, BufferedIOBase]]:
     try:
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
@@ -133,12 +140,14 @@ def _open_zip(file: BinaryIO, path: Path, limits: ModuleType) -> Iterator[tuple[
             yield member.filename, _open_member(archive, member, path.name, budget)
 
 
-def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str, budget: Budget) -> BinaryIO:
+def _open_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str, budget: Budget
+) -> BufferedIOBase:
     name = f"{file}: {member.filename}"
     if member.flag_bits & 1:
         raise BadInput(f"{name} is encrypted.", advice="Send it without a password.")
     try:
-        stream = archive.open(member)
+        stream = cast(zipfile.ZipExtFile, archive.open(member))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise BadInput(f"{name} cannot be unpacked.", advice="Send it plain or as gzip.") from error
     return _buffered(stream, name, budget)
