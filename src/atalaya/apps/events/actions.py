@@ -111,6 +111,8 @@ def process(ingest_id: UUID | str, *, by: User | None = None, wait: bool = False
                 _store(ingest, path)
             if ingest.status == Stored:
                 _update_findings(ingest, by=by)
+    except reading.NothingRead as error:
+        _fail(ingest, error, by=by, rejects=error.rejects.table(), rows=error.rows_read)
     except BadInput as error:
         _fail(ingest, error, by=by)
     if ingest.status == Done:
@@ -131,8 +133,6 @@ def _store(ingest: Ingest, path: Path) -> None:
         networks=registry.networks(ingest.state_id),
         observed_at=ingest.received_at,
     )
-    if batches.problem and not result.rows_read:
-        raise batches.problem
     _save_counts(ingest, path, feed, result, batches.problem)
 
 
@@ -219,10 +219,16 @@ def _summary(ingest: Ingest) -> dict[str, object]:
     }
 
 
-def _fail(ingest: Ingest, error: BadInput, *, by: User | None) -> None:
+def _fail(
+    ingest: Ingest, error: BadInput, *, by: User | None, rejects: pl.DataFrame | None = None, rows: int = 0
+) -> None:
     ingest.status, ingest.message, ingest.finished_at = Failed, str(error), timezone.now()
+    ingest.rows_read = ingest.rows_rejected = rows
     with transaction.atomic():
-        ingest.save(update_fields=["status", "message", "finished_at"])
+        ingest.rejects.all().delete()
+        if rejects is not None:
+            _save_rejects(ingest, rejects)
+        ingest.save(update_fields=["status", "message", "finished_at", "rows_read", "rows_rejected"])
         record("events.file.failed", by=by, target=ingest, detail={"message": ingest.message})
 
 

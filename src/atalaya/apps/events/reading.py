@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,8 @@ from atalaya.core.feeds import Feed, Mapped
 from atalaya.core.feeds.reading import batches
 from atalaya.core.formats import open_feed
 from atalaya.core.formats.batch import ROW
+from atalaya.core.pipeline.rejects import Rejects
+from atalaya.core.pipeline.times import believable
 
 LOOKED_THROUGH = 256 * limits.MIB
 """How far into a file we look for one original row."""
@@ -43,40 +46,65 @@ def known_feed(code: str) -> Feed:
         raise BadInput(f"There is no feed {code}.", advice="The page Feeds lists every feed.") from error
 
 
+class NothingRead(BadInput):
+    """A file of which no row became an event: `rejects` and `rows_read` say what there was."""
+
+    def __init__(self, what: str, *, advice: str, rejects: Rejects, rows_read: int) -> None:
+        super().__init__(what, advice=advice)
+        self.rejects = rejects
+        self.rows_read = rows_read
+
+
 class Reading:
     """The batches of one file, up to the first thing that makes reading on impossible.
 
-    `problem` is None until then; the rows before it are good and are kept.
+    `problem` is None until then; the rows before it are good and are kept. Iteration ends with NothingRead when there
+    is no good row at all, so that nothing is stored and the file can be tried again as another feed.
     """
 
     def __init__(self, ingest: Ingest, path: Path, feed: Feed) -> None:
         self._batches = feeds.read(path, feed, name=ingest.name)
+        self._rejects = Rejects()
+        self._rows_read = 0
         self.problem: BadInput | None = None
 
     def __iter__(self) -> Iterator[Mapped]:
+        good = False
+        for batch in self._until_problem():
+            good = good or batch.events.height > 0
+            if not good:
+                self._rows_read += batch.rows_read
+                self._rejects.add(batch.rejects)
+            yield batch
+        if not good:
+            raise self._nothing_read()
+
+    def _until_problem(self) -> Iterator[Mapped]:
         try:
             yield from self._batches
         except BadInput as error:
             self.problem = error
 
+    def _nothing_read(self) -> NothingRead:
+        what, advice = "The file has no rows.", "Send it again if it should have some."
+        if self._rows_read:
+            what, advice = "Every row was rejected.", "Is this the right feed? Choose another one and process it again."
+        if self.problem is not None:
+            what, advice = self.problem.what, self.problem.advice
+        return NothingRead(what, advice=advice, rejects=self._rejects, rows_read=self._rows_read)
+
 
 def rejects_of(ingest: Ingest, path: Path, feed: Feed) -> tuple[pl.DataFrame, BadInput | None]:
     """Rejected rows and problem of a file that was stored by a process which died before it wrote them down.
 
-    A table with row, field, reason, raw and count, bounded as the pipeline's own.
+    The table is that of `core.pipeline.result.REJECTS`, bounded as the pipeline's own.
     """
     reading = Reading(ingest, path, feed)
-    kept: list[pl.DataFrame] = []
-    rest: list[pl.DataFrame] = []
-    room = limits.REJECTS_KEPT
-    for batch in reading:
-        kept.append(batch.rejects.head(room).with_columns(count=pl.lit(1, pl.Int64)))
-        rest.append(batch.rejects.slice(room).group_by("field", "reason").agg(count=pl.len().cast(pl.Int64)))
-        room = max(0, room - batch.rejects.height)
-    if not kept:
-        return pl.DataFrame(), reading.problem
-    summed = pl.concat(rest).group_by("field", "reason").agg(pl.col("count").sum()).sort("field", "reason")
-    return pl.concat([*kept, summed], how="diagonal"), reading.problem
+    rejects = Rejects()
+    with suppress(NothingRead):
+        for batch in reading:
+            rejects.add(believable(batch.events, batch.rejects, ingest.received_at)[1])
+    return rejects.table(), reading.problem
 
 
 def original_row(path: Path, feed: Feed, row: int) -> dict[str, str] | None:

@@ -23,14 +23,16 @@ REASONS: tuple[str, ...] = (
     gettext_noop("The value is not a network in CIDR form."),
     gettext_noop("The value is not a number."),
     gettext_noop("The value is not of the kind that this field holds."),
+    gettext_noop("The time is before 1990."),
+    gettext_noop("The time is more than two days in the future."),
 )
-"""Every template of `core.formats.reasons`, marked for translation; a test holds the two lists together."""
+"""Every template of `core.formats.reasons` and `core.pipeline.times`, marked for translation; a test holds the two lists together."""
 
 
 def reason(text: str) -> str:
     """Why a row was rejected, in the reader's language."""
     found = reasons.parse(text)
     if found is None:
-        return text
+        return gettext(text) if text in REASONS else text
     template, values = found
     return gettext(template).format(**values)
