@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
@@ -16,6 +16,11 @@ from atalaya.apps.registry.models import Contact, ImportPlan, Membership, Networ
 from atalaya.core import limits
 from atalaya.core.errors import AtalayaError
 
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Any]
+else:
+    _ModelForm = forms.ModelForm
+
 _DATE = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
@@ -28,7 +33,7 @@ def show(form: forms.Form | forms.ModelForm[Any], error: AtalayaError) -> None:
         form.add_error(problem.field if problem.field in form.fields else None, str(problem))
 
 
-class _RowForm(forms.ModelForm[Any]):
+class _RowForm(_ModelForm):
     """A form over one row. What is unique or canonical is for the action to say, with advice."""
 
     def _post_clean(self) -> None:
@@ -48,7 +53,14 @@ class _Armored(forms.CharField):
         )
 
 
+class _Web(forms.URLField):
+    def __init__(self, label: Any) -> None:
+        super().__init__(label=label, required=False, assume_scheme="https", max_length=200)
+
+
 class OrganisationForm(_RowForm):
+    website = _Web(gettext_lazy("Web site"))
+
     class Meta:
         model = Organisation
         fields = ("name", "short_name", "state", "sector", "kind", "critical", "parent", "website", "note", "active")
@@ -61,6 +73,8 @@ class OrganisationForm(_RowForm):
 
 
 class TeamForm(_RowForm):
+    website = _Web(gettext_lazy("Web site"))
+    document_url = _Web(gettext_lazy("Where this document may be found"))
     armored = _Armored()
 
     class Meta:

@@ -53,15 +53,16 @@ def _reached(source: Any, text: str) -> Any:
 
 
 def _network(source: Any, text: str) -> Any:
-    """An address, prefix or domain finds what holds it and what it holds; anything else a part of the value."""
+    """An address, prefix or AS number finds what holds it, a domain also what is below it; anything else a part of the value."""
     try:
         kind, value = values.network(text)
     except values.BadValue:
         return source.filter(value__icontains=text)
-    if kind == values.ASN:
-        return source.filter(kind=kind, value=value)
-    above = values.supernets(value) if kind == values.PREFIX else values.parents(value)
-    return source.filter(Q(kind=kind, value__in=above) | Q(value__icontains=text))
+    if kind == values.DOMAIN:
+        return source.filter(Q(value__in=values.parents(value)) | Q(value__endswith=f".{value}"), kind=kind)
+    if kind == values.PREFIX:
+        return source.filter(kind=kind, value__in=values.supernets(value))
+    return source.filter(value__icontains=text) if "." in text else source.filter(kind=kind, value=value)
 
 
 def _user_ids(certificate: Certificate) -> str:
