@@ -8,7 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
-from tests.world import World
+from tests.world import PASSWORD, World
 
 from atalaya.apps.people import actions, queries
 from atalaya.apps.people.models import Role, User
@@ -140,6 +140,15 @@ def test_it_refuses_what_cannot_be(world: World, wrong: dict[str, str]) -> None:
         actions.create_user(by=None, **{**NEW, **wrong})
 
 
+def test_it_refuses_a_weak_password_and_keeps_the_old_one(world: World) -> None:
+    before = world.reader.password
+    with pytest.raises(BadInput):
+        actions.change_password(world.reader, "reader", by=world.reader)
+    world.reader.refresh_from_db()
+    assert world.reader.password == before
+    assert User.objects.get_by_natural_key("READER@example.org") == world.reader
+
+
 def test_it_takes_a_password_that_was_given(world: World) -> None:
     user, once = actions.create_user(by=None, **NEW, password="a long and rare sentence")
     assert once == ""
@@ -208,10 +217,13 @@ def test_it_does_not_act_on_oneself_from_the_list(world: World) -> None:
 
 
 def test_it_gives_a_one_time_password_and_ends_sessions(world: World) -> None:
-    theirs = world.client(world.reader)
+    theirs = Client()
+    theirs.post(reverse("account_login"), {"login": world.reader.email, "password": PASSWORD})
+    assert theirs.get(reverse("people:me")).status_code == 200
     response = world.client(world.admin).post(reverse("people:reset_password", args=[world.reader.pk]))
     once = response.context["once"]
     assert theirs.get(reverse("people:me")).status_code == 302
+    assert Record.objects.get(verb="people.password.reset").detail == {"sessions_ended": 1}
     world.reader.refresh_from_db()
     assert world.reader.check_password(once)
     assert world.reader.must_change_password

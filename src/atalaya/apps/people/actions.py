@@ -220,10 +220,10 @@ def end_session(session: UserSession, *, by: User | None) -> None:
 
 
 @transaction.atomic
-def forget_ended() -> int:
+def forget_ended(*, by: User | None) -> int:
     """Delete sessions whose time is over and counters that nobody reads any more. Returns the number of sessions.
 
-    They ended by themselves, so that leaves no record.
+    They ended by themselves, so that leaves no record, whoever (`by`) asked to tidy up.
     """
     now = timezone.now()
     Sharing.objects.filter(expires__lt=now).delete()

@@ -10,4 +10,4 @@ from atalaya.apps.people import actions
 @job("people.forget")
 def forget() -> None:
     """Forget sessions and counters that ended by themselves."""
-    actions.forget_ended()
+    actions.forget_ended(by=None)
