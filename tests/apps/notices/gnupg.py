@@ -38,11 +38,39 @@ class Gpg:
         done = self.run("--import", data=armored.encode())
         assert done.returncode == 0, done.stderr.decode()
 
+    def make(self, address: str, lasts: str = "never", *, when: str = "") -> str:
+        """A new key pair without a passphrase, made at the time `when`; returns the certificate."""
+        made = self.run(
+            *(["--faked-system-time", when] if when else []),
+            *(
+                "--pinentry-mode",
+                "loopback",
+                "--passphrase",
+                "",
+                "--quick-gen-key",
+                address,
+                "future-default",
+                "default",
+                lasts,
+            ),
+        )
+        assert made.returncode == 0, made.stderr.decode()
+        return self.certificate(address)
+
+    def revoke(self, address: str) -> str:
+        """Revoke the key with the certificate that gpg made with it; returns it as it is then."""
+        text = next((self.home / "openpgp-revocs.d").iterdir()).read_text()
+        self.take(text.replace(":-----BEGIN", "-----BEGIN"))
+        return self.certificate(address)
+
+    def certificate(self, address: str) -> str:
+        return self.run("--armor", "--export", address).stdout.decode()
+
     def decrypt(self, data: bytes) -> tuple[bytes, str]:
         """What is inside, and gpg's status lines: the signature is in them."""
         done = self.run("--status-fd", "2", "--decrypt", data=data)
         assert done.returncode == 0, done.stderr.decode()
-        return done.stdout, done.stderr.decode()
+        return done.stdout, done.stderr.decode(errors="replace")
 
     def verify(self, data: bytes, signature: bytes) -> str:
         """gpg's status lines. Fails when the signature is bad."""
@@ -51,7 +79,7 @@ class Gpg:
         files[1].write_bytes(signature)
         done = self.run("--status-fd", "2", "--verify", str(files[1]), str(files[0]))
         assert done.returncode == 0, done.stderr.decode()
-        return done.stderr.decode()
+        return done.stderr.decode(errors="replace")
 
 
 @contextmanager
