@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +21,10 @@ from atalaya.apps.records.actions import verify
 
 WORKER = Path(__file__).with_name("crash_worker.py")
 ROOT = Path(__file__).parents[2]
-JOBS, KILLS, WORKERS = 60, 8, 2
+JOBS, KILLS, WORKERS = 40, 6, 2
 LEASE = 1.5
-PATIENCE = 35.0
+PATIENCE = 120.0
+"""Seconds. Usually it takes ten; on a busy machine most of it is workers starting up."""
 
 
 @pytest.fixture
@@ -82,10 +84,11 @@ def test_it_does_every_job_though_workers_are_killed_at_random_moments(table: No
     kills = 0
     with workers() as group:
         while Job.objects.exclude(status=Job.Status.DONE).exists():
-            assert time.monotonic() < deadline, f"not done in {PATIENCE} s after {kills} kills"
+            assert time.monotonic() < deadline, f"not done in {PATIENCE} s after {kills} kills: {_statuses()}"
             time.sleep(dice.uniform(0.02, 0.4))
             kills += kills < KILLS and group.kill_a_busy_one()
 
+    print(f"{kills} kills, {_statuses()}")
     assert kills >= KILLS // 2, "the test did not bite: jobs were done before workers could be killed"
     assert Job.objects.filter(name="tests.append", attempts__gt=1).count() >= 1, "no job was interrupted"
     assert Job.objects.filter(name="tests.append").count() == JOBS
@@ -94,6 +97,10 @@ def test_it_does_every_job_though_workers_are_killed_at_random_moments(table: No
     assert sorted(followed) == list(range(JOBS)), "asked for once each, in the transaction of the last row"
     log = verify()
     assert (log.ok, log.checked) == (True, JOBS)
+
+
+def _statuses() -> Counter[tuple[str, int]]:
+    return Counter(Job.objects.values_list("status", "attempts"))
 
 
 def _rows() -> list[tuple[int, int]]:

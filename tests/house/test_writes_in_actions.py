@@ -22,7 +22,6 @@ NO_PERSON = {
 }
 """Files whose functions write without an author, and why. `retry` and `discard` of jobs have one all the same."""
 NO_DECISION = {
-    ("apps/people/actions.py", "forget_ended"): "clears away sessions that ended by themselves",
     ("apps/people/actions.py", "use_token"): "notes when a token was last used",
     (
         "apps/registry/actions.py",
