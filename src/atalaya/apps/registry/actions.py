@@ -33,7 +33,7 @@ from atalaya.apps.registry.models import (
     State,
     Team,
 )
-from atalaya.apps.registry.queries import scope_of
+from atalaya.apps.registry.visibility import scope_of
 from atalaya.core.crypto import openpgp
 from atalaya.core.errors import BadInput, NotAllowed
 

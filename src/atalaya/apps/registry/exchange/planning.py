@@ -30,8 +30,8 @@ from atalaya.apps.registry.exchange.columns import (
 from atalaya.apps.registry.exchange.plan import Change, Line, Plan, Verdict
 from atalaya.apps.registry.exchange.snapshot import Snapshot
 from atalaya.apps.registry.models import Certificate, Contact, Network, Organisation
-from atalaya.apps.registry.queries import certificates_visible_to, scope_of
 from atalaya.apps.registry.values import BadValue
+from atalaya.apps.registry.visibility import certificates_visible_to, scope_of
 from atalaya.core.errors import NotAllowed
 
 
