@@ -48,12 +48,13 @@ def of_file(root: Path, files: pl.DataFrame, state: str, sha256: str) -> pl.Data
 
 
 def _parts(root: Path, files: pl.DataFrame, state: str, sha256: str) -> Iterator[pl.DataFrame]:
+    mixed = f"-{layout.MIXED}-"
     for path in files["path"]:
-        events = reading.scan(root, [path])
-        if f"-{layout.MIXED}-" in path:
-            events = events.filter(raw_file=sha256, state=state)
-        elif f"-{layout.mark(state, sha256)}-" not in path:
+        if mixed not in path and f"-{layout.mark(state, sha256)}-" not in path:
             continue
+        events = reading.scan(root, [path])
+        if mixed in path:
+            events = events.filter(raw_file=sha256, state=state)
         yield events.select(_READ).filter(pl.col("owner").is_not_null()).collect()
 
 
