@@ -46,13 +46,15 @@ def _audit_log_can_be_emptied() -> Iterator[None]:
     """
     from django.db import connection
 
-    flush: Callable[..., list[str]] = connection.ops.sql_flush
+    # On the class: a thread in which an event loop runs, as Playwright's does, has a connection of its own.
+    operations = type(connection.ops)
+    flush: Callable[..., list[str]] = operations.sql_flush
 
     def sql_flush(*args: object, **kwargs: object) -> list[str]:
         from tests.triggers import without_triggers
 
         return without_triggers(flush(*args, **kwargs))
 
-    connection.ops.sql_flush = sql_flush  # type: ignore[method-assign]
+    operations.sql_flush = sql_flush  # type: ignore[method-assign]
     yield
-    connection.ops.sql_flush = flush  # type: ignore[method-assign]
+    operations.sql_flush = flush  # type: ignore[method-assign]

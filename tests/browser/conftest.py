@@ -33,11 +33,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(django_db_setup: None) -> Iterator[Browser]:
     """Chromium, one for all tests."""
+    from django.db import connections
+
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield started
+        # Beside Playwright's event loop Django opens connections of their own, which only code in there can close.
+        connections.close_all()
         started.close()
 
 
@@ -51,12 +55,12 @@ def _collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     before = settings.STATIC_ROOT
     settings.STATIC_ROOT = tmp_path_factory.mktemp("static")
-    storage.staticfiles_storage._wrapped = empty
+    storage.staticfiles_storage._wrapped = empty  # type: ignore[attr-defined]
     _forget_storages()
     call_command("collectstatic", verbosity=0, interactive=False)
     yield
     settings.STATIC_ROOT = before
-    storage.staticfiles_storage._wrapped = empty
+    storage.staticfiles_storage._wrapped = empty  # type: ignore[attr-defined]
     _forget_storages()
 
 
@@ -82,7 +86,9 @@ def server(_collected: None, transactional_db: None) -> Iterator[str]:
         finally:
             connections.close_all()
 
-    listening: Any = create_server(answer, host="127.0.0.1", port=0, threads=2)
+    listening: Any = create_server(  # type: ignore[no-untyped-call]
+        answer, host="127.0.0.1", port=0, threads=2
+    )
     thread = threading.Thread(target=listening.run, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{listening.effective_port}"

@@ -22,8 +22,8 @@ def draw(text: str, **context: Any) -> str:
 
 @pytest.mark.parametrize(
     ("zone", "shown"),
-    [("UTC", "2026-11-22 12:05\xa0UTC"), ("America/Barbados", "2026-11-22 08:05\xa0AST"),
-     ("America/Sao_Paulo", "2026-11-22 09:05\xa0UTC-03")],
+    [("UTC", "2026-11-22</span> <span>12:05 UTC</span>"), ("America/Barbados", "2026-11-22</span> <span>08:05 AST</span>"),
+     ("America/Sao_Paulo", "2026-11-22</span> <span>09:05 UTC-03</span>")],
 )  # fmt: skip
 def test_it_shows_a_time_with_its_zone(zone: str, shown: str) -> None:
     with timezone.override(zone):
@@ -33,9 +33,9 @@ def test_it_shows_a_time_with_its_zone(zone: str, shown: str) -> None:
 
 
 def test_it_takes_a_time_without_zone_for_utc_and_nothing_for_a_dash() -> None:
-    assert "12:05\xa0UTC" in draw("{% when moment %}", moment=NOON.replace(tzinfo=None))
+    assert "12:05 UTC" in draw("{% when moment %}", moment=NOON.replace(tzinfo=None))
     assert "12:05:09" in draw('{% when moment "seconds" %}', moment=NOON)
-    assert "2026-11-22\xa0UTC" in draw('{% when moment "date" %}', moment=NOON)
+    assert "2026-11-22</span> <span>UTC" in draw('{% when moment "date" %}', moment=NOON)
     assert "–" in draw("{% when moment %}", moment=None)
     assert draw("{% when moment %}", moment=NOON.date()) == '<time datetime="2026-11-22">2026-11-22</time>'
 

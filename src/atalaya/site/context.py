@@ -51,6 +51,7 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
         _("Registry"),
         (
             Place("registry:organisations", _("Organisations"), "registry", Right.READ_REGISTRY),
+            Place("registry:contacts", _("Contacts"), "user", Right.READ_REGISTRY),
             Place("registry:networks", _("Networks"), "network", Right.READ_REGISTRY),
             Place("registry:certificates", _("Keys"), "key", Right.READ_REGISTRY),
             Place("registry:teams", _("Teams"), "lamp", Right.READ_REGISTRY),

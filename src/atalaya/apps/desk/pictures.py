@@ -34,7 +34,7 @@ def against_usual(found: Sequence[Usual], days: Sequence[date]) -> Picture | Non
     caption = _("Events each day. The band is where four days in five lie, the dashed line is the middle.")
     svg = line_svg(
         [label[5:] for label in labels], every.days, low=[every.low] * count, high=[every.high] * count,
-        usual=[every.middle] * count, title=_("Events each day"), description=caption, height=170,
+        usual=[every.middle] * count, title=_("Events each day"), description=caption, height=200,
     )  # fmt: skip
     table = chart.table_html([_("Day"), _("Events")], zip(labels, every.days, strict=True))
     return Picture(svg, table, caption)

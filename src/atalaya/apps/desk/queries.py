@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Count, Max, Q, QuerySet
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from atalaya.apps.events.forms import EventFilter
@@ -20,12 +22,14 @@ from atalaya.apps.jobs.listing import JOBS
 from atalaya.apps.jobs.models import Job
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, has
+from atalaya.apps.registry.listing import CERTIFICATES
 from atalaya.apps.registry.models import Organisation
-from atalaya.apps.registry.queries import scope_of, visible_to
+from atalaya.apps.registry.queries import certificates_visible_to, scope_of, visible_to
 from atalaya.web.listing import Listing
 
 TOP = 8
 LATEST = 6
+EXPIRES_SOON = timedelta(days=30)
 NOW = Q(status__in=(Finding.Status.OPEN, Finding.Status.BACK))
 
 
@@ -66,11 +70,23 @@ def _team_needs(user: User) -> Iterator[Need]:
         files, rows, "events:files", {"rejected": "yes", "look": "yes"}, "warn",
         _("Files with rejected rows"), _("Nobody has looked at them yet"),
     )  # fmt: skip
+    yield from _keys(user)
     if has(user, Right.MANAGE_NODE):
         yield _listed(
             JOBS, Job.objects.all(), "jobs:list", {"status": "dead"}, "bad",
             _("Background work given up"), _("It waits for your decision"),
         )  # fmt: skip
+
+
+def _keys(user: User) -> Iterator[Need]:
+    rows, name = certificates_visible_to(user), "registry:certificates"
+    soon = (timezone.localdate() + EXPIRES_SOON).isoformat()
+    yield _listed(
+        CERTIFICATES, rows, name, {"status": "valid", "until": soon}, "warn",
+        _("Keys that expire within 30 days"), _("After that nothing is encrypted to them"),
+    )  # fmt: skip
+    for status, label in (("expired", _("Keys that have expired")), ("revoked", _("Keys that were revoked"))):
+        yield _listed(CERTIFICATES, rows, name, {"status": status}, "warn", label, _("Ask their owners for new ones"))
 
 
 def _owner_needs(user: User) -> Iterator[Need]:

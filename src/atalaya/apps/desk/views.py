@@ -13,6 +13,7 @@ from atalaya.apps.desk import counts, pictures, queries, usual
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import asker
+from atalaya.apps.registry.queries import scope_of
 
 CLASSES_SHOWN = 10
 
@@ -30,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "organisations": queries.top_organisations(user),
         "own": queries.own_organisations(user),
         "files": queries.latest_files(user),
-        "scope": bool(queries.scope_of(user)),
+        "scope": bool(scope_of(user)),
         "now": timezone.now(),
         **_today(user),
     }

@@ -206,13 +206,20 @@ class _Frame:
             yield f'<text x="{LEFT - 6}" y="{_n(self.y(value) + 4)}" text-anchor="end" font-size="11" fill="{FAINT}">{compact(value)}</text>'
 
     def labels(self, labels: Sequence[str]) -> Iterable[str]:
-        """As many labels as fit, always the same distance apart, the last one among them."""
+        """As many labels as fit, always the same distance apart, the last one among them. Two in three are "minor":
+        a narrow screen leaves them out."""
         widest = max((len(label) for label in labels), default=1) * 6.2 + 14
         every = max(1, math.ceil(widest / self.step))
-        for i, label in enumerate(labels):
-            if (len(labels) - 1 - i) % every == 0:
-                x = min(max(self.x(i) + self.step / 2, LEFT + widest / 2 - 7), self.width - widest / 2 + 7)
-                yield f'<text x="{_n(x)}" y="{self.height - 5}" text-anchor="middle" font-size="11" fill="{FAINT}">{escape(label)}</text>'
+        after = math.inf
+        for place, i in enumerate(range(len(labels) - 1, -1, -every)):
+            x = min(max(self.x(i) + self.step / 2, LEFT + widest / 2 - 7), self.width - widest / 2 + 7)
+            if after - x >= widest - 8:
+                css = ' class="minor"' if place % 3 else ""
+                yield (
+                    f'<text{css} x="{_n(x)}" y="{self.height - 5}" text-anchor="middle" font-size="11" '
+                    f'fill="{FAINT}">{escape(labels[i])}</text>'
+                )
+                after = x
 
 
 def _same_length(labels: Sequence[str], values: Sequence[float], name: str) -> None:

@@ -110,8 +110,10 @@ def when(moment: dt.datetime | dt.date | None, style: str = "") -> SafeString:
     if not isinstance(moment, dt.datetime):
         return format_html('<time datetime="{0}">{0}</time>', moment.isoformat())
     local = as_datetime(moment)
-    shown = local.strftime({"date": "%Y-%m-%d", "seconds": "%Y-%m-%d %H:%M:%S"}.get(style, "%Y-%m-%d %H:%M"))
-    return format_html('<time datetime="{}">{}\xa0{}</time>', local.isoformat(timespec="seconds"), shown, zone_name(local))
+    stamp, day, zone = local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d}", zone_name(local)
+    clock = "" if style == "date" else f"{local:%H:%M:%S} " if style == "seconds" else f"{local:%H:%M} "
+    # Spans, since browsers break a line after the hyphens of a date.
+    return format_html('<time datetime="{}"><span>{}</span> <span>{}{}</span></time>', stamp, day, clock, zone)
 
 
 @register.simple_tag

@@ -1,0 +1,33 @@
+"""Every page of the node that has a name and needs no parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+
+NO_PAGES = ("api", "health", "set_language", "account_logout", "export", "all_certificates", "json", "csv")
+"""Parts of names of addresses that answer with something other than a page, or end the session."""
+
+
+def named(resolver: URLResolver | None = None, space: str = "") -> Iterator[str]:
+    """Names of all addresses, with their name space."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            inner = f"{space}{entry.namespace}:" if entry.namespace else space
+            yield from named(entry, inner)
+        elif isinstance(entry, URLPattern) and entry.name:
+            yield f"{space}{entry.name}"
+
+
+def addresses() -> list[tuple[str, str]]:
+    """Name and address of every page, in order."""
+    found = []
+    for name in dict.fromkeys(named()):
+        if any(part in name for part in NO_PAGES):
+            continue
+        try:
+            found.append((name, reverse(name)))
+        except NoReverseMatch:
+            continue
+    return found

@@ -1,0 +1,58 @@
+"""Every page can be used by everybody: axe finds nothing, in both themes and on a telephone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser import sample
+from tests.browser.conftest import Visitor, cookies_of
+from tests.browser.pages import addresses
+from tests.world import World
+
+VIEWS: list[dict[str, Any]] = [
+    {"viewport": {"width": 1400, "height": 900}, "color_scheme": "light"},
+    {"viewport": {"width": 1400, "height": 900}, "color_scheme": "dark"},
+    {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True},
+]
+
+
+def problems(page: Page) -> list[str]:
+    """What axe finds on this page, one line for each element."""
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+    return [
+        f"{violation['id']}: {node['html'][:160]} | {node['failureSummary'][:300]}"
+        for violation in found.response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=["light", "dark", "small"])
+def test_it_finds_no_barrier_on_any_page(visitor: Visitor, world: World, view: dict[str, Any]) -> None:
+    sample.build(world, findings=120)
+    page = visitor.page(cookies_of(world, world.admin), **view)
+    found: dict[str, list[str]] = {}
+    wide: dict[str, int] = {}
+    for name, address in addresses():
+        answer = page.goto(address)
+        kind = answer.headers.get("content-type", "") if answer else ""
+        if not answer or answer.status in (302, 405) or "text/html" not in kind:
+            continue
+        assert answer.status < 500, name
+        if here := problems(page):
+            found[name] = here[:6]
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if over > 0:
+            wide[name] = over
+    assert found == {}
+    assert wide == {}, "these pages scroll sideways"
+
+
+def test_it_finds_no_barrier_for_a_stranger(visitor: Visitor, world: World) -> None:
+    page = visitor.page({})
+    for address in ("/account/login/", "/no/such/page/"):
+        page.goto(address)
+        assert problems(page) == [], address
