@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from atalaya.site.api import api
 from atalaya.site.health import health
 
 urlpatterns = [
     path("health", health, name="health"),
+    path("api/v1/", api.urls),
     path("", include("atalaya.apps.desk.urls")),
     path("people/", include("atalaya.apps.people.urls")),
     path("registry/", include("atalaya.apps.registry.urls")),
