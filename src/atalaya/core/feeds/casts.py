@@ -63,12 +63,12 @@ def by_value(change: Callable[[str], str | None]) -> Function:
     return cast
 
 
-def matching(pattern: str, change: Callable[[str], str | None]) -> Function:
+def matching(pattern: str, change: Callable[[str], str | None], *, longest: int = 65_536) -> Function:
     """A cast that keeps values of one canonical pattern as they are and changes the others one by one."""
     slow = by_value(change)
 
     def cast(column: pl.Series) -> pl.Series:
-        good = column.str.contains(pattern)
+        good = column.str.contains(pattern) & (column.str.len_bytes() <= longest)
         if good.all():
             return column
         rest = slow(column.filter(~good))
@@ -286,7 +286,7 @@ CASTS: dict[str, Cast] = {
     "nonzero": Cast(whole, pl.Int64(), NUMBER, nothing=ZERO),
     "float": Cast(real, pl.Float64(), NUMBER),
     "bool": Cast(boolean, pl.Boolean()),
-    "fqdn": Cast(matching(FQDN, _domain)),
+    "fqdn": Cast(matching(FQDN, _domain, longest=253)),
     "url": Cast(url, beside=url_of_host),
     "md5": Cast(_hex(32)),
     "sha1": Cast(_hex(40)),

@@ -35,12 +35,7 @@ class _Work:
     def keep(self, key: str, values: pl.Series) -> None:
         """Put values into `extra`, under a key of their own where another column holds `key` in the same rows."""
         name, number = key, 2
-        for at, (taken, others) in enumerate(self.extras):
-            if taken != name:
-                continue
-            if others.dtype == values.dtype and not (others.is_not_null() & values.is_not_null()).any():
-                self.extras[at] = (name, _first_of(others, values))
-                return
+        while any(taken == name and _overlap(others, values) for taken, others in self.extras):
             name, number = f"{key}_{number}", number + 1
         self.extras.append((name, values))
 
@@ -232,6 +227,11 @@ def _both(before: pl.Series | None, now: pl.Series | None, *, first: bool) -> pl
     if first:
         return now
     return None if before is None or now is None else before & now
+
+
+def _overlap(one: pl.Series, other: pl.Series) -> bool:
+    """Whether any row has a value in both."""
+    return (one.is_not_null() & other.is_not_null()).any()
 
 
 def _first_of(first: pl.Series, second: pl.Series) -> pl.Series:
