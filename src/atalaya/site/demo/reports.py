@@ -174,7 +174,7 @@ class Report:
 
 
 def reports(today: date) -> Iterator[Report]:
-    """Every feed file of the ninety days before `today`, oldest first: one a week, and one a day for the last week."""
+    """Every feed file of the ninety days before `today`, oldest first: one for four weeks, and one a day for the last week."""
     dice = random.Random(SEED)  # noqa: S311 - a demonstration wants the same dice each time
     told = stories(dice)
     names = sorted({story.report for story in told})
@@ -194,8 +194,8 @@ def reports(today: date) -> Iterator[Report]:
 
 
 def _spans() -> Iterator[tuple[int, int]]:
-    for first in range(0, DAYS - 7, 7):
-        yield first, min(first + 6, DAYS - 8)
+    for first in range(0, DAYS - 7, 28):
+        yield first, min(first + 27, DAYS - 8)
     for day in range(DAYS - 7, DAYS):
         yield day, day
 
