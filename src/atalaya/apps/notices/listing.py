@@ -1,0 +1,99 @@
+"""The list of notices, declared once for page, CSV and API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from atalaya.apps.events.classes import CLASSES, class_name
+from atalaya.apps.notices.models import Notice, Trouble
+from atalaya.web.listing import Column, Empty, Filter, Listing
+
+
+def notice_url(notice: Notice) -> str:
+    """Address of a notice's page."""
+    return reverse("notices:notice", args=[notice.pk])
+
+
+def _organisation_url(notice: Notice) -> str:
+    return reverse("registry:organisation", args=[notice.organisation_id])
+
+
+def _text(source: QuerySet[Notice], value: str) -> QuerySet[Notice]:
+    return source.filter(
+        Q(organisation__name__icontains=value)
+        | Q(recipient__icontains=value)
+        | Q(subject__icontains=value)
+        | Q(reply_token__iexact=value.strip("[] "))
+        | Q(message_id__icontains=value)
+    )
+
+
+def _status(source: QuerySet[Notice], value: str) -> QuerySet[Notice]:
+    if value == "trouble":
+        return source.filter(status__in=(Notice.Status.FAILED, Notice.Status.HELD))
+    return source.filter(status=value)
+
+
+def _organisation(source: QuerySet[Notice], value: str) -> QuerySet[Notice]:
+    return source.filter(organisation__name__icontains=value)
+
+
+def _language(notice: Notice) -> Any:
+    return dict(settings.LANGUAGES).get(notice.language, notice.language)
+
+
+def _class_choices() -> list[tuple[str, Any]]:
+    return sorted(CLASSES.items(), key=lambda one: str(one[1]))
+
+
+def _row_css(notice: Notice) -> str:
+    return {Notice.Status.FAILED: "refused", Notice.Status.HELD: "changed"}.get(
+        Notice.Status(notice.status), ""
+    )
+
+
+NOTICES = Listing(
+    name="notices",
+    columns=(
+        Column("id", _("Identifier"), "pk", shown=False),
+        Column("token", _("Token"), "reply_token", kind="code", link=notice_url),
+        Column("organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_organisation_url),
+        Column("class", _("Class"), lambda one: class_name(one.type), sort="type"),
+        Column("type", _("Class code"), shown=False),
+        Column("severity", _("Severity"), kind="severity", sort="severity"),
+        Column("recipient", _("Recipient"), sort="recipient"),
+        Column("language", _("Language"), cell=_language),
+        Column("tlp", _("Marking"), kind="tlp"),
+        Column("status", _("Status"), kind="status", sort="status"),
+        Column("trouble", _("Problem"), lambda one: one.get_trouble_display(), exported=False),
+        Column("trouble_code", _("Problem code"), "trouble", shown=False),
+        Column("protection", _("Protection"), kind="status", shown=False),
+        Column("send_after", _("Leaves"), kind="time", sort="send_after", shown=False),
+        Column("sent_at", _("Sent"), kind="time", sort="sent_at"),
+        Column("created_at", _("Begun"), kind="time", sort="created_at"),
+        Column("message_id", _("Message-ID"), kind="code", shown=False),
+    ),
+    filters=(
+        Filter("text", _("Text"), apply=_text, help=_("Organisation, recipient, subject, token")),
+        Filter("status", _("Status"), "choice", apply=_status, choices=(("trouble", _("needs a person")), *Notice.Status.choices)),
+        Filter("type", _("Class"), "choice", choices=_class_choices),
+        Filter("organisation", _("Organisation"), apply=_organisation),
+        Filter("language", _("Language"), "choice", choices=settings.LANGUAGES),
+        Filter("trouble", _("Problem"), "choice", choices=[one for one in Trouble.choices if one[0]]),
+        Filter("since", _("Begun since"), "date", lookup="created_at__date__gte"),
+    ),
+    order="-created_at",
+    row_css=_row_css,
+    empty=Empty(
+        _("No notices"),
+        _("A notice is begun by itself when a feed shows something on an organisation's network and it has a contact."),
+        "notices",
+        lambda: reverse("events:findings"),
+        _("To the findings"),
+    ),
+)  # fmt: skip
