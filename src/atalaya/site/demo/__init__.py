@@ -117,9 +117,8 @@ def _certificate(place: country.Place) -> Certificate | None:
 
 def _replay(clock: type[Clock], now: datetime) -> None:
     """Every report as it would have arrived, what was gone closed, owners told."""
-    today = now.date()
     told_from = now - timedelta(days=TOLD_DAYS)
-    arriving = [*reports.reports(today), *reports.broken(today)]
+    arriving = [*reports.reports(now), *reports.broken(now)]
     last_day = None
     for number, report in enumerate(arriving, 1):
         clock.moment = min(report.arrives, now)

@@ -22,6 +22,7 @@ DAYS = 90
 SEED = 2012
 SPARE_ADDRESSES = ("192.0.2.226", "192.0.2.230", "192.0.2.244", "198.51.100.246", "2001:db8:ffff::53")
 """Hosts in address space that nobody registered."""
+UNKNOWN_ASN = "64505"
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,8 @@ def _by_hand() -> list[Story]:
         for a, b in ((3, 12), (35, 47), (71, 90))
     ]
     crane = Story("scan_ics", "192.0.2.133", "crane2.port.example", "64496", 87, 90, modbus, 1.0)
-    nobody = [Story("scan_telnet", host, "", "64496", 80, 90, HABITS[1].row, 0.9) for host in SPARE_ADDRESSES if ":" not in host]
-    orphan = Story("compromised_website", "192.0.2.230", "old.example", "64496", 86, 90, HABITS[-1].row, 1.0)
+    nobody = [Story("scan_telnet", host, "", UNKNOWN_ASN, 80, 90, HABITS[1].row, 0.9) for host in SPARE_ADDRESSES if ":" not in host]
+    orphan = Story("compromised_website", "192.0.2.230", "old.example", UNKNOWN_ASN, 86, 90, HABITS[-1].row, 1.0)
     outbreak = [
         Story("event4_sinkhole", f"198.51.100.{n}", "", "64496", 74 + n % 9, 90, HABITS[13].row, 0.9, (1, 4)) for n in range(20, 62, 3)
     ]
@@ -173,8 +174,8 @@ class Report:
     arrives: datetime
 
 
-def reports(today: date) -> Iterator[Report]:
-    """Every feed file of the ninety days before `today`, oldest first: one for four weeks, and one a day for the last week."""
+def reports(now: datetime) -> Iterator[Report]:
+    """Every feed file of the ninety days up to `now`, oldest first: one for four weeks, and one a day for the last week."""
     dice = random.Random(SEED)  # noqa: S311 - a demonstration wants the same dice each time
     told = stories(dice)
     names = sorted({story.report for story in told})
@@ -185,12 +186,18 @@ def reports(today: date) -> Iterator[Report]:
                 for day in range(first, last + 1)
                 for story in told
                 if story.report == name
-                for row in _rows(story, day, today - timedelta(days=DAYS - day), dice)
+                for row in _rows(story, day, _date(now, day), dice)
+                if row["timestamp"] <= f"{now:%Y-%m-%d %H:%M:%S}"
             ]
             if rows:
-                end = today - timedelta(days=DAYS - last)
-                arrives = datetime.combine(end, time(6, 30), UTC) + timedelta(days=1)
+                end = _date(now, last)
+                arrives = min(now, datetime.combine(end, time(6, 30), UTC) + timedelta(days=1))
                 yield Report(f"{end}-{name}-saint_elmo-geo.csv", _text(name, sorted(rows, key=lambda row: row["timestamp"])), arrives)
+
+
+def _date(now: datetime, day: int) -> date:
+    """Day 0 is the first, day DAYS - 1 is today."""
+    return now.date() - timedelta(days=DAYS - 1 - day)
 
 
 def _spans() -> Iterator[tuple[int, int]]:
@@ -209,9 +216,9 @@ def _text(report: str, rows: Sequence[dict[str, str]]) -> str:
     return out.getvalue()
 
 
-def broken(today: date) -> list[Report]:
+def broken(now: datetime) -> list[Report]:
     """Files that show what happens to bad input: one with bad rows, one that no feed knows."""
-    arrives = datetime.combine(today, time(6, 45), UTC)
+    today, arrives = now.date(), now
     layout = feeds.catalogue().get("shadowserver-scan-telnet").layout
     head = ",".join(f'"{name}"' for name in layout)
     day = f"{today - timedelta(days=1)}"
