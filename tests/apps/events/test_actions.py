@@ -298,3 +298,16 @@ def test_it_notes_that_somebody_saw_the_rejected_rows(owned: World, take: Take) 
 def test_it_cleans_a_file_name(owned: World) -> None:
     row, _ = actions.receive(b"x", by=None, state="TT", name="../../etc/\x1b[31mpass\nwd", channel="upload")
     assert row.name == "[31mpasswd"
+
+
+def test_it_makes_one_finding_of_an_infected_machine_whatever_ports_it_calls_from(owned: World, take: Take) -> None:
+    infected = {"classification.taxonomy": "malicious-code", "classification.type": "infected-system"}
+    row = take([line("192.0.2.7", port=port, **infected) for port in (40001, 40002, 40003)])
+    assert total(row) == (3, 3, 0, 0)
+    finding = Finding.objects.get()
+    assert (finding.port, finding.count) == (None, 3)
+
+
+def test_it_tells_services_apart_by_port(owned: World, take: Take) -> None:
+    take([line("192.0.2.7", port=port) for port in (3389, 13389)])
+    assert sorted(Finding.objects.values_list("port", flat=True)) == [3389, 13389]

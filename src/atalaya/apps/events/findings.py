@@ -14,6 +14,7 @@ import polars as pl
 from django.db import connection
 
 from atalaya.apps.registry.models import Organisation
+from atalaya.core.pipeline.identity import EPHEMERAL
 from atalaya.core.schema.columns import SEVERITIES
 
 TABLE = "events_finding"
@@ -58,7 +59,7 @@ def prepared(sightings: pl.DataFrame) -> pl.DataFrame:
             _text("classification_identifier", "identifier"),
             _severity(sightings),
             _text("address", "address"),
-            pl.col("port").cast(pl.Int32),
+            _lasting_port(),
             _text("malware", "malware"),
             pl.col("first_seen"),
             pl.col("last_seen"),
@@ -78,6 +79,11 @@ def _registered(column: str, owners: pl.Series) -> pl.Expr:
 
 def _text(source: str, name: str) -> pl.Expr:
     return pl.col(source).fill_null("").str.slice(0, LENGTHS[name]).alias(name)
+
+
+def _lasting_port() -> pl.Expr:
+    calls_out = pl.col("classification_type").is_in(list(EPHEMERAL)).fill_null(False)
+    return pl.when(~calls_out).then("port").cast(pl.Int32).alias("port")
 
 
 def _severity(sightings: pl.DataFrame) -> pl.Expr:

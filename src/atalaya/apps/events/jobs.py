@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from atalaya.apps.events import actions, drop
+from atalaya.apps.events.tables import event_table
 from atalaya.apps.jobs.actions import hears, job, periodic
 
 
@@ -30,5 +31,6 @@ def close_gone() -> None:
 @periodic(days=1)
 @job("events.forget_old_files")
 def forget_old_files() -> None:
-    """Remove original files that are older than the node keeps them."""
+    """Remove original files that are older than the node keeps them, and what killed processes left behind."""
     actions.forget_old_files()
+    event_table().sweep()

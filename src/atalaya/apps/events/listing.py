@@ -67,7 +67,7 @@ FINDINGS = Listing(
     columns=(
         Column("id", _("Number"), "pk", shown=False),
         Column("address", _("Address"), kind="code", sort="address", link=finding_url),
-        Column("port", _("Port"), kind="number", sort="port"),
+        Column("port", _("Port"), kind="number", sort="port", cell=lambda one: "" if one.port is None else str(one.port)),
         Column("class", _("Class"), lambda one: class_name(one.type), sort="type"),
         Column("type", _("Class code"), shown=False),
         Column("identifier", _("Identifier"), kind="code", sort="identifier"),

@@ -16,6 +16,8 @@ from atalaya.core.draw import chart
 from atalaya.core.store import EventTable, Question
 
 BUCKETS = 60
+DAYS_SHOWN = 100
+"""Days that are drawn one by one."""
 CLASSES_SHOWN = 7
 """Classes with a colour of their own; the rest are drawn as one."""
 REST = ""
@@ -32,7 +34,7 @@ class Histogram:
 
 def histogram(table: EventTable, question: Question, pivot: Pivot) -> Histogram | None:
     """The picture for a question, or None when there is nothing to draw. A click on a bar narrows the time to it."""
-    counts = table.histogram(question, BUCKETS)
+    counts = table.histogram(question, _buckets(question))
     if counts.is_empty():
         return None
     times = _times(counts["time"])
@@ -43,6 +45,14 @@ def histogram(table: EventTable, question: Question, pivot: Pivot) -> Histogram 
     rows = [[label, *(one.values[at] for one in series)] for at, label in enumerate(labels)]
     svg = chart.histogram_svg(labels, series, title=caption, urls=_urls(times, pivot))
     return Histogram(svg + chart.legend_html(names), chart.table_html([_("Time"), *names], rows), caption)
+
+
+def _buckets(question: Question) -> int:
+    """As many as there are days, where that makes a readable picture."""
+    if question.since is None:
+        return BUCKETS
+    days = ((question.until or timezone.now()) - question.since).days + 1
+    return days if 4 <= days <= DAYS_SHOWN else BUCKETS
 
 
 def _times(found: pl.Series) -> list[datetime]:

@@ -218,6 +218,6 @@ def _facts(found: Finding) -> list[tuple[str, Any]]:
         (_("Last seen"), when(found.last_seen)),
         (_("Sightings"), number(found.count)),
         (_("Changed"), when(found.changed_at)),
-        (_("Last told"), when(found.notified_at)),
+        (_("Last told"), when(found.notified_at) if found.notified_at else None),
     ]
     return [(name, value) for name, value in facts if value not in (None, "")]

@@ -33,6 +33,13 @@ CONTENT: tuple[str, ...] = tuple(
 )
 """Columns that make an observation what it is."""
 _FINDING_TEXTS = ("protocol_transport", "classification_type", "classification_identifier", "malware_name")
+EPHEMERAL: frozenset[str] = frozenset(
+    {
+        "brute-force", "ddos", "dos", "exploit", "harmful-speech", "ids-alert", "infected-system", "scanner", "sniffing",
+        "social-engineering", "spam",
+    }
+)  # fmt: skip
+"""Classes in which the machine calls out: its port is another one in each connection and tells no findings apart."""
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]]*\]|[^:/?#]+)"
 
 
@@ -54,17 +61,24 @@ def _scrambled(column: pl.Series, seed: int) -> U64:
 def finding_keys(events: pl.DataFrame, *, addresses: Addresses | None = None) -> pl.Series:
     """Int64 `finding` of each event, the same for ever and on every node.
 
-    It tells apart state, address (or domain, URL's host, account where there is none), port, transport,
+    It tells apart state, address (or domain, URL's host, account where there is none), a service's port, transport,
     classification type and identifier, and malware name. `addresses` spares reading source_ip again.
     """
     where = addresses or parse(_column(events, "source_ip", pl.String()))
-    port = _column(events, "source_port", pl.Int64()).fill_null(-1).to_numpy().view(np.uint64)
+    port = lasting_ports(events).fill_null(-1).to_numpy().view(np.uint64)
     key = _mix(_text_numbers(_column(events, "state", pl.String())))
     for number in (where.version.astype(np.uint64), where.hi, where.lo, _names(events, where), port):
         key = _mix(key ^ number)
     for name in _FINDING_TEXTS:
         key = _mix(key ^ _text_numbers(_column(events, name, pl.String())))
     return pl.Series("finding", key.view(np.int64))
+
+
+def lasting_ports(events: pl.DataFrame) -> pl.Series:
+    """Int64 `source_port` of each event where it is a service's, null in the classes of EPHEMERAL."""
+    port, kind = _column(events, "source_port", pl.Int64()), _column(events, "classification_type", pl.String())
+    passing = kind.is_in(list(EPHEMERAL)).fill_null(False)
+    return port.set(passing, None) if passing.any() else port
 
 
 def hosts(events: pl.DataFrame) -> pl.Series:
