@@ -27,7 +27,7 @@ from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, has
 from atalaya.apps.records.actions import record
 from atalaya.apps.registry import actions as registry
-from atalaya.apps.registry.models import Contact, Organisation
+from atalaya.apps.registry.models import Contact, Organisation, Team
 from atalaya.apps.registry.queries import contacts_to_tell, scope_of
 from atalaya.core.crypto import openpgp
 from atalaya.core.errors import AtalayaError, NotAllowed, Temporary
@@ -52,6 +52,12 @@ def ensure_team_key(state: str, *, by: User | None = None) -> str:
         team.certificate = certificate
         registry.save_team(team, by=by)
     return certificate.fingerprint
+
+
+def ensure_team_keys(*, by: User | None = None) -> None:
+    """Make a key for every team of this node that shows none."""
+    for state in Team.objects.filter(own=True, certificate=None).values_list("state", flat=True).distinct():
+        ensure_team_key(state, by=by)
 
 
 def collect(ingest_id: UUID | str, *, by: User | None = None) -> int:
@@ -235,6 +241,8 @@ def prepare(notice_id: UUID | str, *, by: User | None = None) -> Notice:
     with transaction.atomic():
         notice = _locked(notice_id)
         if notice.message_sha256 or notice.status not in (Status.WAITING, Status.READY):
+            return notice
+        if notice.status == Status.READY and not is_set_up():
             return notice
         contact = notice.contact if notice.contact and notice.contact.active else None
         if notice.contact and not contact:

@@ -22,6 +22,7 @@ def collect(*, ingest: str, new_findings: int = 0) -> None:
 @job("notices.due", priority=1)
 def due() -> None:
     """Ask for the sending of every notice whose time has come. Without a mail server only those that have no text yet."""
+    actions.ensure_team_keys()
     waiting = queries.due()
     if not actions.is_set_up():
         waiting = waiting.exclude(status=Notice.Status.READY, trouble=Trouble.NOT_SET_UP)
