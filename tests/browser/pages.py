@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 NO_PAGES = ("api", "health", "set_language", "account_logout", "export", "all_certificates", "json", "csv")
 """Parts of names of addresses that answer with something other than a page, or end the session."""
@@ -31,3 +35,12 @@ def addresses() -> list[tuple[str, str]]:
         except NoReverseMatch:
             continue
     return found
+
+
+def open_to(page: Page) -> Iterator[tuple[str, str]]:
+    """Name and address of every page that this browser's user can read: no redirect, no refusal, no file."""
+    for name, address in addresses():
+        answer = page.request.get(address, max_redirects=0)
+        assert answer.status < 500, address
+        if answer.ok and "text/html" in answer.headers.get("content-type", ""):
+            yield name, address

@@ -6,7 +6,6 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-
 from tests.browser import sample
 from tests.browser.conftest import Visitor, cookies_of
 from tests.world import World

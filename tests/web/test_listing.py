@@ -32,6 +32,7 @@ LISTING = Listing(
         Filter("critical", "Critical", "yes"),
         Filter("since", "Since", "date", lookup="created_at__date__gte"),
         Filter("sector", "Sector", "choice", choices=lambda: [("energy", "energy"), ("finance", "finance")]),
+        Filter("id", "Id", "uuid", lookup="pk", shown=False),
         Filter("short", "Short", apply=lambda rows, value: rows.filter(short_name=value)),
     ),
     order="name",
@@ -108,13 +109,20 @@ def test_it_filters_by_the_address_in_page_file_and_api_alike(many: World, query
     assert LISTING.answer(QueryDict(query), rows)["count"] == count
 
 
-@pytest.mark.parametrize("query", ["since=yesterday", "sector=nowhere", "q=%00", "critical=perhaps"])
+@pytest.mark.parametrize("query", ["since=yesterday", "sector=nowhere", "q=%00", "critical=perhaps", "id=7"])
 def test_it_refuses_a_bad_filter_and_shows_no_row(many: World, query: str) -> None:
     page = html(query)
     assert "<table" not in page and 'role="alert"' in page
     assert LISTING.page(ask(f"format=csv&{query}"), Organisation.objects.all()).status_code == 400
     with pytest.raises(BadInput):
         LISTING.answer(QueryDict(query), Organisation.objects.all())
+
+
+def test_it_keeps_a_filter_that_only_links_set(many: World) -> None:
+    page = html(f"id={many.port.pk}")
+    assert f'<input type="hidden" name="id" value="{many.port.pk}"' in page
+    assert page.count("<tr") == 2
+    assert 'name="id"' not in html()
 
 
 def test_it_sends_only_the_list_when_htmx_asks(many: World) -> None:

@@ -16,18 +16,21 @@ from django.utils.translation import gettext_lazy as _
 from atalaya import __version__
 from atalaya.apps.people.rights import Right, has
 from atalaya.apps.people.rights import context as rights_context
+from atalaya.apps.people.roles import Role
 from atalaya.apps.registry.models import State
 from atalaya.web.templatetags.ui import zone_name
 
 
 @dataclass(frozen=True)
 class Place:
-    """A page that the navigation leads to: URL name, words, drawing, and the right that one needs to go there."""
+    """A page that the navigation leads to: URL name, words, drawing, the right that one needs to go there, and
+    whether it holds something for a team's people only."""
 
     name: str
     label: Any
     icon: str
     right: Right | None = None
+    team: bool = False
 
 
 NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
@@ -43,8 +46,8 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
     (
         _("Sources"),
         (
-            Place("events:files", _("Files"), "files", Right.READ_EVENTS),
-            Place("events:feeds", _("Feeds"), "feeds", Right.READ_EVENTS),
+            Place("events:files", _("Files"), "files", Right.READ_EVENTS, team=True),
+            Place("events:feeds", _("Feeds"), "feeds", Right.READ_EVENTS, team=True),
         ),
     ),
     (
@@ -134,6 +137,8 @@ def _within(path: str, url: str) -> bool:
 
 
 def _shown(places: tuple[Place, ...], request: HttpRequest) -> list[dict[str, Any]]:
-    allowed = [p for p in places if p.right is None or has(_user(request), p.right)]
+    user = _user(request)
+    member = getattr(user, "role", "") == Role.MEMBER
+    allowed = [p for p in places if (p.right is None or has(user, p.right)) and not (p.team and member)]
     found = [{"url": url_of(p.name), "label": p.label, "icon": p.icon} for p in allowed]
     return [place for place in found if place["url"]]

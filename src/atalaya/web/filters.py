@@ -17,9 +17,10 @@ Choices = Sequence[tuple[Any, Any]]
 class Filter:
     """One question that a list can be asked. `key` is its name in the address.
 
-    `kind`: "text", "choice", "yes" (yes or no), "date", "number". The value goes to the Django lookup `lookup`
+    `kind`: "text", "choice", "yes" (yes or no), "date", "number", "uuid". The value goes to the Django lookup `lookup`
     (default: the key), or to `apply(source, value)`, which returns the smaller source. `choices` may be a
-    function, called for each request; a choice outside of it is refused.
+    function, called for each request; a choice outside of it is refused. `shown=False` is for links: people do not
+    type it.
     """
 
     key: str
@@ -29,10 +30,14 @@ class Filter:
     apply: Callable[[Any, Any], Any] | None = None
     choices: Choices | Callable[[], Choices] = ()
     help: Any = ""
+    shown: bool = True
 
     def field(self) -> forms.Field:
         """The form field that reads the value."""
-        return _FIELDS[self.kind](self)
+        made = _FIELDS[self.kind](self)
+        if not self.shown:
+            made.widget = forms.HiddenInput()
+        return made
 
     def narrow(self, source: Any, value: Any) -> Any:
         """The rows of `source` that answer to `value`."""
@@ -61,13 +66,17 @@ def _number(declared: Filter) -> forms.Field:
     return forms.IntegerField(label=declared.label, required=False, widget=widget, min_value=-(2**63), max_value=2**63 - 1)
 
 
+def _uuid(declared: Filter) -> forms.Field:
+    return forms.UUIDField(label=declared.label, required=False)
+
+
 def _text(declared: Filter) -> forms.Field:
     widget = forms.TextInput(attrs={"type": "search", "placeholder": declared.help, "spellcheck": "false"})
     return forms.CharField(label=declared.label, required=False, max_length=300, widget=widget)
 
 
 _FIELDS: dict[str, Callable[[Filter], forms.Field]] = {
-    "text": _text, "choice": _choice, "yes": _yes, "date": _date, "number": _number,
+    "text": _text, "choice": _choice, "yes": _yes, "date": _date, "number": _number, "uuid": _uuid,
 }  # fmt: skip
 
 

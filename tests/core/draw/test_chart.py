@@ -18,7 +18,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def parsed(svg: str) -> ET.Element:
     assert "style=" not in svg and "<script" not in svg
     root = ET.fromstring(svg)
-    assert root.get("role") == "img" and root.get("aria-label")
+    assert root.get("role") == ("group" if "<a " in svg else "img") and root.get("aria-label")
     assert root[0].tag == f"{SVG}title"
     return root
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,16 +21,19 @@ from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.events.queries import event_table, findings_visible_to, ingests_visible_to, question_for
 from atalaya.apps.jobs.listing import JOBS
 from atalaya.apps.jobs.models import Job
+from atalaya.apps.notices.listing import NOTICES
+from atalaya.apps.notices.models import Notice
+from atalaya.apps.notices.queries import visible_to as notices_visible_to
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, has
 from atalaya.apps.registry.listing import CERTIFICATES
-from atalaya.apps.registry.models import Organisation
-from atalaya.apps.registry.queries import certificates_visible_to, scope_of, visible_to
+from atalaya.apps.registry.models import Certificate, Organisation
+from atalaya.apps.registry.queries import Scope, certificates_visible_to, scope_of, visible_to
 from atalaya.web.listing import Listing
 
 TOP = 8
 LATEST = 6
-EXPIRES_SOON = timedelta(days=30)
+EXPIRES_SOON = NOTICES_SHOWN = timedelta(days=30)
 NOW = Q(status__in=(Finding.Status.OPEN, Finding.Status.BACK))
 
 
@@ -44,42 +48,123 @@ class Need:
     note: str
 
 
-def works_in_team(user: User) -> bool:
-    """Whether the user sees whole states, and so files and events that nobody owns."""
-    scope = scope_of(user)
-    return bool(scope) and scope.organisations is None
+class Sight:
+    """What one person may see, asked of the database once for each kind of thing."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+
+    @cached_property
+    def scope(self) -> Scope:
+        return scope_of(self.user)
+
+    @property
+    def team(self) -> bool:
+        """Whether the person sees whole states, and so files and events that nobody owns."""
+        return bool(self.scope) and self.scope.organisations is None
+
+    @cached_property
+    def findings(self) -> QuerySet[Finding]:
+        return findings_visible_to(self.user)
+
+    @cached_property
+    def files(self) -> QuerySet[Ingest]:
+        return ingests_visible_to(self.user)
+
+    @cached_property
+    def notices(self) -> QuerySet[Notice]:
+        return notices_visible_to(self.user)
+
+    @cached_property
+    def certificates(self) -> QuerySet[Certificate]:
+        return certificates_visible_to(self.user)
+
+    @cached_property
+    def organisations(self) -> QuerySet[Organisation]:
+        return visible_to(self.user)
 
 
-def needs(user: User) -> list[Need]:
+def needs(sight: Sight) -> list[Need]:
     """Everything that may need somebody now; those that count nothing too, so that quiet is seen to be quiet."""
-    if not scope_of(user):
+    if not sight.scope:
         return []
-    return list(_team_needs(user)) if works_in_team(user) else list(_owner_needs(user))
+    return list(_team_needs(sight)) if sight.team else list(_owner_needs(sight))
 
 
-def _team_needs(user: User) -> Iterator[Need]:
-    yield _unowned(user)
-    yield _critical(user)
-    yield _returned(user)
-    files, rows = FILES, ingests_visible_to(user)
-    yield _listed(
-        files, rows, "events:files", {"status": "failed", "look": "yes"}, "bad",
-        _("Files that failed"), _("Not read, or only in part"),
-    )  # fmt: skip
-    yield _listed(
-        files, rows, "events:files", {"rejected": "yes", "look": "yes"}, "warn",
-        _("Files with rejected rows"), _("Nobody has looked at them yet"),
-    )  # fmt: skip
-    yield from _keys(user)
-    if has(user, Right.MANAGE_NODE):
+def _team_needs(sight: Sight) -> Iterator[Need]:
+    yield _unowned(sight)
+    yield _critical(sight)
+    yield _returned(sight)
+    yield from _files(sight)
+    yield from _notices(sight)
+    yield from _keys(sight)
+    if has(sight.user, Right.MANAGE_NODE):
         yield _listed(
             JOBS, Job.objects.all(), "jobs:list", {"status": "dead"}, "bad",
             _("Background work given up"), _("It waits for your decision"),
         )  # fmt: skip
 
 
-def _keys(user: User) -> Iterator[Need]:
-    rows, name = certificates_visible_to(user), "registry:certificates"
+def _owner_needs(sight: Sight) -> Iterator[Need]:
+    yield _critical(sight)
+    yield _returned(sight)
+    yield _listed(
+        FINDINGS, sight.findings, "events:findings", {"status": "now"}, "warn",
+        _("Findings to fix"), _("Open, or come back"),
+    )  # fmt: skip
+    since = (timezone.localdate() - NOTICES_SHOWN).isoformat()
+    yield _listed(
+        NOTICES, sight.notices, "notices:list", {"since": since}, "note",
+        _("Notices to you"), _("In the last 30 days"),
+    )  # fmt: skip
+
+
+def _unowned(sight: Sight) -> Need:
+    params = {"severity": "critical", "unowned": "on", "since": EventFilter.usual_since().isoformat()}
+    return Need(
+        _("Critical events without an owner"), count_events(sight, params), link("events:explorer", params), "bad",
+        _("Nobody was told about them"),
+    )  # fmt: skip
+
+
+def _critical(sight: Sight) -> Need:
+    return _listed(
+        FINDINGS, sight.findings, "events:findings", {"status": "now", "severity": "5"}, "bad",
+        _("Critical findings"), _("Open, or come back"),
+    )  # fmt: skip
+
+
+def _returned(sight: Sight) -> Need:
+    return _listed(
+        FINDINGS, sight.findings, "events:findings", {"status": "back"}, "warn",
+        _("Findings come back"), _("They were gone or solved"),
+    )  # fmt: skip
+
+
+def _files(sight: Sight) -> Iterator[Need]:
+    yield _listed(
+        FILES, sight.files, "events:files", {"status": "failed", "look": "yes"}, "bad",
+        _("Files that failed"), _("Not read, or only in part"),
+    )  # fmt: skip
+    yield _listed(
+        FILES, sight.files, "events:files", {"rejected": "yes", "look": "yes"}, "warn",
+        _("Files with rejected rows"), _("Nobody has looked at them yet"),
+    )  # fmt: skip
+
+
+def _notices(sight: Sight) -> Iterator[Need]:
+    yield _listed(
+        NOTICES, sight.notices, "notices:list", {"status": "failed"}, "bad",
+        _("Notices not delivered"), _("Somebody has not been warned"),
+    )  # fmt: skip
+    yield _listed(
+        NOTICES, sight.notices, "notices:list", {"status": "held"}, "warn",
+        _("Notices held back"), _("They wait for your decision"),
+    )  # fmt: skip
+
+
+def _keys(sight: Sight) -> Iterator[Need]:
+    rows, name = sight.certificates, "registry:certificates"
     soon = (timezone.localdate() + EXPIRES_SOON).isoformat()
     yield _listed(
         CERTIFICATES, rows, name, {"status": "valid", "until": soon}, "warn",
@@ -87,37 +172,6 @@ def _keys(user: User) -> Iterator[Need]:
     )  # fmt: skip
     for status, label in (("expired", _("Keys that have expired")), ("revoked", _("Keys that were revoked"))):
         yield _listed(CERTIFICATES, rows, name, {"status": status}, "warn", label, _("Ask their owners for new ones"))
-
-
-def _owner_needs(user: User) -> Iterator[Need]:
-    yield _critical(user)
-    yield _returned(user)
-    yield _listed(
-        FINDINGS, findings_visible_to(user), "events:findings", {"status": "now"}, "warn",
-        _("Findings to fix"), _("Open, or come back"),
-    )  # fmt: skip
-
-
-def _critical(user: User) -> Need:
-    return _listed(
-        FINDINGS, findings_visible_to(user), "events:findings", {"status": "now", "severity": "5"}, "bad",
-        _("Critical findings"), _("Open, or come back"),
-    )  # fmt: skip
-
-
-def _returned(user: User) -> Need:
-    return _listed(
-        FINDINGS, findings_visible_to(user), "events:findings", {"status": "back"}, "warn",
-        _("Findings come back"), _("They were gone or solved"),
-    )  # fmt: skip
-
-
-def _unowned(user: User) -> Need:
-    params = {"severity": "critical", "unowned": "on", "since": EventFilter.usual_since().isoformat()}
-    return Need(
-        _("Critical events without an owner"), count_events(user, params), link("events:explorer", params), "bad",
-        _("Nobody was told about them"),
-    )  # fmt: skip
 
 
 def _listed(
@@ -132,12 +186,12 @@ def link(name: str, params: dict[str, str]) -> str:
     return f"{reverse(name)}?{urlencode(params)}"
 
 
-def count_events(user: User, params: dict[str, str]) -> int:
+def count_events(sight: Sight, params: dict[str, str]) -> int:
     """How many events the explorer shows for these parameters."""
-    form = EventFilter(params, user=user, staff=works_in_team(user))
+    form = EventFilter(params, user=sight.user, staff=sight.team)
     if not form.is_valid():
         return 0
-    return event_table().count(question_for(user, form.question()))
+    return event_table().count(question_for(sight.user, form.question()))
 
 
 @dataclass(frozen=True)
@@ -152,10 +206,10 @@ class Place:
     findings_url: str
 
 
-def top_organisations(user: User) -> list[Place]:
+def top_organisations(sight: Sight) -> list[Place]:
     """Organisations with the most findings open now, the worst first among equals."""
     rows = (
-        findings_visible_to(user).filter(NOW, organisation__isnull=False).order_by()
+        sight.findings.filter(NOW, organisation__isnull=False).order_by()
         .values("organisation", "organisation__name", "organisation__critical")
         .annotate(findings=Count("pk"), worst=Max("severity"))
         .order_by("-findings", "-worst", "organisation__name")[:TOP]
@@ -167,20 +221,20 @@ def top_organisations(user: User) -> list[Place]:
             findings=row["findings"],
             severity=row["worst"],
             url=reverse("registry:organisation", args=[row["organisation"]]),
-            findings_url=link("events:findings", {"organisation": str(row["organisation"]), "status": "now"}),
+            findings_url=link("events:findings", {"owner": str(row["organisation"]), "status": "now"}),
         )
         for row in rows
     ]
 
 
-def latest_files(user: User) -> list[Ingest]:
+def latest_files(sight: Sight) -> list[Ingest]:
     """The last files that came in, for those who work in a team."""
-    return list(ingests_visible_to(user).order_by("-received_at", "pk")[:LATEST])
+    return list(sight.files.order_by("-received_at", "pk")[:LATEST])
 
 
-def own_organisations(user: User) -> list[Organisation]:
+def own_organisations(sight: Sight) -> list[Organisation]:
     """The organisations that a member belongs to, parts included, the first few by name."""
-    return list(visible_to(user).filter(memberships__user=user).order_by("name")[:5])
+    return list(sight.organisations.filter(memberships__user=sight.user).order_by("name")[:5])
 
 
 @dataclass(frozen=True)
@@ -192,15 +246,15 @@ class Step:
     url: str
 
 
-def first_steps(user: User) -> list[Step]:
+def first_steps(sight: Sight) -> list[Step]:
     """What a new node needs before it can warn anybody; empty as soon as all is done, or for those who cannot do it."""
-    if not (works_in_team(user) and has(user, Right.WRITE_REGISTRY)):
+    if not (sight.team and has(sight.user, Right.WRITE_REGISTRY)):
         return []
-    organisations = visible_to(user)
+    organisations = sight.organisations
     steps = [
         Step(_("Write down whom you look after"), organisations.exists(), reverse("registry:organisations")),
         Step(_("Give each its networks and domains"), organisations.filter(networks__isnull=False).exists(), reverse("registry:networks")),
         Step(_("Give each a contact"), organisations.filter(contacts__isnull=False).exists(), reverse("registry:organisations")),
-        Step(_("Add a first feed file"), ingests_visible_to(user).exists(), reverse("events:upload")),
+        Step(_("Add a first feed file"), sight.files.exists(), reverse("events:upload")),
     ]  # fmt: skip
     return [] if all(step.done for step in steps) else steps

@@ -13,7 +13,6 @@ from atalaya.apps.desk import counts, pictures, queries, usual
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import asker
-from atalaya.apps.registry.queries import scope_of
 
 CLASSES_SHOWN = 10
 
@@ -22,16 +21,17 @@ CLASSES_SHOWN = 10
 def home(request: HttpRequest) -> HttpResponse:
     """What needs me now, today against the usual, and where most is to be done. A member sees their organisation's."""
     user = asker(request)
-    needs = queries.needs(user)
+    sight = queries.Sight(user)
+    needs = queries.needs(sight)
     context = {
-        "team": queries.works_in_team(user),
+        "team": sight.team,
+        "scope": bool(sight.scope),
         "pressing": [need for need in needs if need.count],
         "quiet": [need for need in needs if not need.count],
-        "steps": queries.first_steps(user),
-        "organisations": queries.top_organisations(user),
-        "own": queries.own_organisations(user),
-        "files": queries.latest_files(user),
-        "scope": bool(scope_of(user)),
+        "steps": queries.first_steps(sight),
+        "organisations": queries.top_organisations(sight),
+        "own": queries.own_organisations(sight),
+        "files": queries.latest_files(sight) if sight.team else [],
         "now": timezone.now(),
         **_today(user),
     }

@@ -87,6 +87,7 @@ FINDINGS = Listing(
         Filter("type", _("Class"), "choice", choices=_class_choices),
         Filter("severity", _("Severity at least"), "choice", lookup="severity__gte", choices=_severity_choices),
         Filter("organisation", _("Organisation"), apply=_organisation),
+        Filter("owner", _("Organisation"), "uuid", lookup="organisation", shown=False),
         Filter("feed", _("Feed"), "choice", choices=feed_choices),
         Filter("since", _("Seen since"), "date", lookup="last_seen__date__gte"),
     ),

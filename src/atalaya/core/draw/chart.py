@@ -246,10 +246,13 @@ def _polyline(css: str, colour: str, points: Iterable[str], *, stroke: float = 2
 
 def _svg(width: int, height: int, title: str, description: str, parts: Iterable[str], css: str = "chart") -> str:
     about = f"<desc>{escape(description)}</desc>" if description else ""
+    body = "".join(parts)
+    # What stands inside an "img" is not read out, so a picture with links is a group.
+    role = "group" if "<a " in body else "img"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="{css}" role="img" aria-label="{escape(title)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{css}" role="{role}" aria-label="{escape(title)}" '
         f'viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="sans-serif">'
-        f"<title>{escape(title)}</title>{about}{''.join(parts)}</svg>"
+        f"<title>{escape(title)}</title>{about}{body}</svg>"
     )
 
 

@@ -1,0 +1,175 @@
+"""The desk: every number is the number of rows behind its link, for everybody."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import re
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from django.test import Client
+from django.utils import timezone
+from tests.browser import sample
+from tests.world import World
+
+from atalaya.apps.desk import counts, queries
+from atalaya.apps.desk.queries import Sight
+from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.people.models import User
+from atalaya.apps.registry.models import Membership
+
+
+@pytest.fixture
+def country(world: World, tmp_path: Path, settings: Any) -> World:
+    """The world with a month of work in its first state, in a data folder of its own."""
+    settings.CONFIG = dataclasses.replace(settings.CONFIG, data=tmp_path)
+    sample.build(world, findings=200)
+    return world
+
+
+def page_of(world: World, user: User) -> str:
+    answer = world.client(user).get("/")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def rows_behind(client: Client, url: str) -> int:
+    """How many rows the page of a link says that it has."""
+    answer = client.get(url)
+    assert answer.status_code == 200, url
+    found = re.search(r'<div class="bar"><p[^>]*><strong>([\d,]+)</strong>', answer.content.decode())
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def numbers(page: str) -> dict[str, int]:
+    """Every number on the desk that is a link, by its address."""
+    tiles = re.findall(r'<a class="tile[^"]*" href="([^"]+)"><span class="count">([\d,]+)</span>', page)
+    quiet = re.findall(r'<a href="([^"]+)">[^<]+</a>: (\d+)', page)
+    cells = re.findall(r'<td class="number"><a href="([^"]+)">([\d,]+)</a>', page)
+    return {unescape(url): int(number.replace(",", "")) for url, number in [*tiles, *quiet, *cells]}
+
+
+@pytest.mark.parametrize("who", ["admin", "lead", "handler", "reader", "member", "other_member", "foreign_handler", "foreign_member"])
+def test_it_shows_numbers_that_are_the_rows_behind_their_links(country: World, who: str) -> None:
+    user = getattr(country, who)
+    client = country.client(user)
+    found = numbers(page_of(country, user))
+    assert len(found) >= 3
+    assert {url: rows_behind(client, url) for url in found} == found
+
+
+def test_it_has_something_to_compare(country: World) -> None:
+    found = numbers(page_of(country, country.admin))
+    assert sum(1 for number in found.values() if number) >= 20
+    assert any("unowned" in url for url in found) and any("/jobs/" in url for url in found)
+
+
+def test_it_asks_a_stranger_to_sign_in(world: World) -> None:
+    answer = world.stranger.get("/")
+    assert answer.status_code == 302
+    assert "/account/login/" in answer["Location"]
+
+
+def test_it_shows_the_other_state_nothing_of_this_one(country: World) -> None:
+    for user in (country.foreign_handler, country.foreign_member):
+        page = page_of(country, user)
+        assert "Port Authority" not in page and "scan_rdp" not in page and "Central Bank" not in page
+        assert all(number == 0 for number in numbers(page).values())
+
+
+def test_it_shows_a_member_their_own_organisation_alone(country: World) -> None:
+    page = page_of(country, country.member)
+    assert "Port Authority" in page
+    assert "National Bank" not in page and "Central Bank" not in page
+    assert "/events/files/" not in page and "/jobs/" not in page and "unowned" not in page
+
+
+def test_it_offers_a_reader_nothing_to_do(country: World) -> None:
+    page = page_of(country, country.reader)
+    assert "/events/files/add/" not in page
+    assert "/events/files/add/" in page_of(country, country.handler)
+
+
+def test_it_says_so_to_somebody_who_belongs_nowhere(world: World) -> None:
+    Membership.objects.filter(user=world.reader).delete()
+    page = page_of(world, world.reader)
+    assert "You are in no team and no organisation yet" in page
+    assert numbers(page) == {}
+
+
+def test_it_teaches_the_first_steps_on_a_new_node_and_is_calm_when_nothing_is_wrong(
+    world: World, tmp_path: Path, settings: Any
+) -> None:
+    settings.CONFIG = dataclasses.replace(settings.CONFIG, data=tmp_path)
+    page = page_of(world, world.lead)
+    assert "First steps of this node" in page
+    assert "Nothing needs you right now." in page
+    assert "First steps of this node" not in page_of(world, world.reader)
+
+
+def test_it_stops_counting_rejects_that_somebody_has_seen(country: World) -> None:
+    before = {need.url: need.count for need in queries.needs(Sight(country.lead))}
+    url = next(url for url in before if "rejected=yes" in url)
+    assert before[url] > 0
+    Ingest.objects.update(rejects_seen_at=timezone.now())
+    assert {need.url: need.count for need in queries.needs(Sight(country.lead))}[url] == 0
+
+
+def test_it_counts_each_day_of_the_nodes_zone_once(country: World) -> None:
+    for zone in ("America/Barbados", "America/St_Johns", "America/New_York", "UTC"):
+        with timezone.override(zone):
+            days = counts.shown_days(timezone.localdate())
+            found = counts.daily(country.lead, days)
+            since, until = days[0].isoformat(), days[-1].isoformat()
+            asked = queries.count_events(Sight(country.lead), {"since": since, "until": until})
+            assert sum(map(sum, found.values())) == asked
+            day = days[-4].isoformat()
+            one = queries.count_events(Sight(country.lead), {"since": day, "until": day, "type": "infected-system"})
+            assert found["infected-system"][-4] == one > 0
+
+
+def test_it_puts_the_organisation_with_most_to_fix_first(country: World) -> None:
+    places = queries.top_organisations(Sight(country.lead))
+    assert len(places) == queries.TOP
+    assert [place.findings for place in places] == sorted((place.findings for place in places), reverse=True)
+
+
+def test_it_knows_an_organisation_by_more_than_its_name(country: World) -> None:
+    from atalaya.apps.events.listing import FINDINGS
+    from atalaya.apps.events.queries import findings_visible_to
+
+    Finding.objects.filter(organisation__name="Central Bank").update(organisation=country.bank)
+    place = next(place for place in queries.top_organisations(Sight(country.lead)) if place.name == "National Bank")
+    params = QueryDict(place.findings_url.partition("?")[2])
+    assert FINDINGS.filtered(params, findings_visible_to(country.lead)).count() == place.findings
+
+
+@pytest.mark.slow
+def test_it_answers_fast(country: World) -> None:
+    sample.events(country, random.Random(1), days=30)  # noqa: S311  not secret
+    client = country.client(country.lead)
+    client.get("/")
+    times = []
+    for _ in range(5):
+        start = perf_counter()
+        client.get("/")
+        times.append(perf_counter() - start)
+    assert min(times) < 0.5, "about 0.2 s on a quiet machine"
+
+
+def test_it_asks_the_database_a_bounded_number_of_times(country: World, django_assert_max_num_queries: Any) -> None:
+    client = country.client(country.lead)
+    client.get("/")
+    with django_assert_max_num_queries(40):
+        client.get("/")
+
+
+def test_it_counts_nothing_for_a_question_that_is_not_one(country: World) -> None:
+    assert queries.count_events(Sight(country.lead), {"severity": "terrible"}) == 0
+    assert queries.count_events(Sight(country.member), {"since": (timezone.localdate() - timedelta(days=400)).isoformat()}) >= 0
