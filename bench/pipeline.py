@@ -120,7 +120,7 @@ def hosts() -> pl.DataFrame:
     four = [
         f"{11 + n // 65536}.{n // 256 % 256}.{n % 256}.{1 + i % 254}" for i, n in enumerate(spread.tolist())
     ]
-    six = [f"2001:db8:{n % 1500:x}::{i + 1:x}" for i, n in enumerate(spread.tolist())]
+    six = [f"2001:db8:{n % 1500:x}::{i // 50 + 1:x}" for i, n in enumerate(spread.tolist())]
     cities = pl.Series(
         [f"Port {name}" for name in ("Antonio", "Maria", "Royal", "of Spain", "au Prince", "Elizabeth")]
     )
@@ -144,10 +144,10 @@ def hosts() -> pl.DataFrame:
 
 
 def prefixes() -> list[str]:
-    """100,000 prefixes: nested IPv4 networks and 1,500 of IPv6."""
+    """100,000 prefixes: customers' networks, one in ten inside a provider's, single hosts, and 1,500 of IPv6."""
     small = [f"{11 + n // 65536}.{n // 256 % 256}.{n % 256}.0/24" for n in range(90_000)]
-    larger = [f"{11 + n // 4096}.{n // 16 % 256}.{n % 16 * 16}.0/20" for n in range(5_625)]
-    fill = [f"11.0.{n // 256}.{n % 256}/32" for n in range(PREFIXES - 90_000 - 5_625 - 1_500)]
+    larger = [f"{11 + n // 4096}.{n // 16 % 256}.{n % 16 * 16}.0/20" for n in range(600)]
+    fill = [f"11.0.{n // 256}.{n % 256}/32" for n in range(PREFIXES - 90_000 - 600 - 1_500)]
     return small + larger + [f"2001:db8:{n:x}::/48" for n in range(1_500)] + fill
 
 

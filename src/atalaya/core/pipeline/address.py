@@ -96,8 +96,8 @@ def _v4(text: pl.Series) -> tuple[U64, U64]:
     half = chars & 15
     index = half.take(ends - 3) | (half.take(ends - 2) << 4)
     octets = _OCTETS.take(index | half.take(ends - 1).astype(np.uint16) << 8).reshape(-1, 4)
-    number: U64 = octets[:, 0] << 24 | octets[:, 1] << 16 | octets[:, 2] << 8 | octets[:, 3]
-    return np.zeros(len(text), np.uint64), number
+    number = octets[:, 0] << 24 | octets[:, 1] << 16 | octets[:, 2] << 8 | octets[:, 3]
+    return np.zeros(len(text), np.uint64), number.astype(np.uint64, copy=False)
 
 
 def _v6(text: pl.Series) -> tuple[U64, U64]:

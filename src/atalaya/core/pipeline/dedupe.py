@@ -65,4 +65,5 @@ def contains(run: Keys, keys: Keys) -> npt.NDArray[np.bool_]:
         return np.zeros(len(keys), bool)
     place = np.searchsorted(run, keys)
     place[place == len(run)] = 0
-    return run[place] == keys
+    found: npt.NDArray[np.bool_] = run[place] == keys
+    return found

@@ -76,7 +76,10 @@ def finding_keys(events: pl.DataFrame, *, addresses: Addresses | None = None) ->
 
 def lasting_ports(events: pl.DataFrame) -> pl.Series:
     """Int64 `source_port` of each event where it is a service's, null in the classes of EPHEMERAL."""
-    port, kind = _column(events, "source_port", pl.Int64()), _column(events, "classification_type", pl.String())
+    port, kind = (
+        _column(events, "source_port", pl.Int64()),
+        _column(events, "classification_type", pl.String()),
+    )
     passing = kind.is_in(list(EPHEMERAL)).fill_null(False)
     return port.set(passing, None) if passing.any() else port
 

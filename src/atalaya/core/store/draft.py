@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from atalaya.core.errors import Temporary
 from atalaya.core.pipeline.dedupe import Keys, contains
@@ -25,8 +25,14 @@ _ATTEMPTS = 100
 """Times that a commit is tried when other processes commit at the same time."""
 
 
-Extent = tuple[date, list[str], list[str]]
-"""What another file must share with a part to hold the same events: its day, one of its states, one of its feeds."""
+@dataclass(frozen=True)
+class Part:
+    """One file of a draft, and what another file must share with it to hold the same events."""
+
+    action: AddAction
+    day: date
+    feeds: list[str]
+    rows: int
 
 
 class Draft:
@@ -36,18 +42,18 @@ class Draft:
         self._table, self._root = table, table.path
         self.state, self.sha256 = state, sha256
         self._compared = set(table.manifest()["path"])
-        self._parts: list[tuple[AddAction, Extent]] = []
+        self._parts: list[Part] = []
+        self._number = 0
 
     def seen(self, groups: set[tuple[date, str]]) -> Keys:
         """Keys of the events that the table holds of some days and feeds."""
-        days, feeds = ({group[at] for group in groups} for at in (0, 1))
+        days, feeds = {day for day, _ in groups}, {feed for _, feed in groups}
         return self._table.keys(days, state=self.state, feed_codes=feeds)
 
     def add(self, events: pl.DataFrame) -> None:
         """Write events, sorted by source_ip_key and not doubled, to disk: one file for each day."""
         for day, part in _by_day(events):
-            path = layout.part_path(day, layout.mark(self.state, self.sha256), len(self._parts))
-            self._parts.append((layout.write_part(self._root, path, part), _extent(day, part)))
+            self._parts.append(self._written(day, part))
 
     def commit(self, result: Result) -> Result:
         """Make all events visible at once and record the counts; returns them as they are recorded.
@@ -69,8 +75,13 @@ class Draft:
 
     def discard(self) -> None:
         """Delete what is not committed."""
-        for part, _ in self._parts:
-            (self._root / part.path).unlink(missing_ok=True)
+        if not self._parts:
+            return
+        # A commit can be in the log although it was reported as failed: only the log knows.
+        committed = set(layout.manifest(layout.open_table(self._root))["path"])
+        for part in self._parts:
+            if part.action.path not in committed:
+                (self._root / part.action.path).unlink(missing_ok=True)
         self._parts = []
 
     def _try(self, table: DeltaTable, name: str, result: Result) -> bool:
@@ -80,7 +91,7 @@ class Draft:
             max_commit_retries=0,
             app_transactions=[Transaction(name, 1)],
         )
-        parts = [part for part, _ in self._parts]
+        parts: list[AddAction | RemoveAction] = [part.action for part in self._parts]
         try:
             table.create_write_transaction(
                 parts, "append", table.schema(), ["day"], commit_properties=properties
@@ -96,31 +107,36 @@ class Draft:
         self._compared = set(files["path"])
         if new.is_empty():
             return 0
-        return sum(self._compare(number, new) for number in range(len(self._parts)))
+        before = sum(part.rows for part in self._parts)
+        compared = [self._compared_with(new, part) for part in self._parts]
+        self._parts = [part for part in compared if part is not None]
+        return before - sum(part.rows for part in self._parts)
 
-    def _compare(self, number: int, new: pl.DataFrame) -> int:
-        part, extent = self._parts[number]
-        day, states, feeds = extent
+    def _compared_with(self, new: pl.DataFrame, part: Part) -> Part | None:
+        """The part without the events that new files have; None when nothing is left of it."""
         rivals = new.filter(
-            pl.col("day") == day, layout.may_hold("state", states), layout.may_hold("feed_code", feeds)
+            pl.col("day") == part.day,
+            layout.may_hold("state", [self.state]),
+            layout.may_hold("feed_code", part.feeds),
         )
         if rivals.is_empty():
-            return 0
-        events = reading.scan(self._root, [part.path]).collect()
+            return part
+        events = reading.scan(self._root, [part.action.path]).collect()
         seen = np.unique(self._table.keys_in(rivals["path"]))
         kept = events.filter(~pl.Series(contains(seen, events["key"].to_numpy())))
-        if kept.height < events.height:
-            path = layout.part_path(day, layout.mark(self.state, self.sha256), number)
-            self._parts[number] = (layout.write_part(self._root, path, kept), extent)
-            (self._root / part.path).unlink()
-        return events.height - kept.height
+        if kept.height == events.height:
+            return part
+        (self._root / part.action.path).unlink()
+        return None if kept.is_empty() else self._written(part.day, kept)
+
+    def _written(self, day: date, events: pl.DataFrame) -> Part:
+        path = layout.part_path(day, layout.mark(self.state, self.sha256), self._number)
+        self._number += 1
+        feeds = events["feed_code"].unique().to_list()
+        return Part(layout.write_part(self._root, path, events), day, feeds, events.height)
 
 
 def _by_day(events: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
     days = events["day"].unique().sort()
     for day in days:
         yield day, events if len(days) == 1 else events.filter(pl.col("day") == day)
-
-
-def _extent(day: date, part: pl.DataFrame) -> Extent:
-    return day, part["state"].unique().to_list(), part["feed_code"].unique().to_list()

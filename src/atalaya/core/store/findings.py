@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -29,9 +28,8 @@ COLUMNS: dict[str, pl.DataType] = {
 """Columns of `of_file`."""
 
 _READ = (
-    "finding", "time_source", "state", "owner", "feed_code", "classification_taxonomy", "classification_type",
-    "classification_identifier", "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url",
-    "source_account",
+    "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
+    "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url", "source_account",
 )  # fmt: skip
 
 
@@ -40,54 +38,74 @@ def of_file(root: Path, files: pl.DataFrame, state: str, sha256: str) -> pl.Data
 
     First and last sight and count are of this file; everything else is of one of the latest sightings.
     """
-    total = pl.DataFrame(schema=COLUMNS)
-    for part in _parts(root, files, state, sha256):
+    parts = [_owned(root, path, state, sha256) for path in files["path"] if _may_be_of(path, state, sha256)]
+    total = pl.DataFrame(schema=_NUMBERS)
+    for number, part in enumerate(parts):
         # Part after part, so that memory follows the number of findings, not that of events.
-        total = _sum(pl.concat([total, _sightings(part)]))
-    return total.sort("finding")
+        total = _sum(pl.concat([total, _numbers(part, number)]))
+    texts = [_texts(part, total.filter(part=number)) for number, part in enumerate(parts)]
+    return pl.concat([pl.DataFrame(schema=COLUMNS), *texts]).sort("finding")
 
 
-def _parts(root: Path, files: pl.DataFrame, state: str, sha256: str) -> Iterator[pl.DataFrame]:
-    mixed = f"-{layout.MIXED}-"
-    for path in files["path"]:
-        if mixed not in path and f"-{layout.mark(state, sha256)}-" not in path:
-            continue
-        events = reading.scan(root, [path])
-        if mixed in path:
-            events = events.filter(raw_file=sha256, state=state)
-        yield events.select(_READ).filter(pl.col("owner").is_not_null()).collect()
+_NUMBERS: dict[str, pl.DataType] = {
+    "finding": pl.Int64(),
+    "first_seen": pl.Datetime("us", "UTC"),
+    "last_seen": pl.Datetime("us", "UTC"),
+    "count": pl.Int64(),
+    "part": pl.Int32(),
+    "row": pl.Int64(),
+}
+"""A finding's numbers, and where its last sight is: the row among those with an owner in the part."""
 
 
-def _sightings(events: pl.DataFrame) -> pl.DataFrame:
-    """One row for each finding; the texts are gathered only from the row of its last sight."""
-    grouped = (
-        events.select("finding", "time_source", row=pl.int_range(pl.len()))
+def _may_be_of(path: str, state: str, sha256: str) -> bool:
+    return f"-{layout.mark(state, sha256)}-" in path or f"-{layout.MIXED}-" in path
+
+
+def _owned(root: Path, path: str, state: str, sha256: str) -> pl.LazyFrame:
+    events = reading.scan(root, [path])
+    if f"-{layout.MIXED}-" in path:
+        events = events.filter(raw_file=sha256, state=state)
+    return events.filter(pl.col("owner").is_not_null())
+
+
+def _numbers(part: pl.LazyFrame, number: int) -> pl.DataFrame:
+    return (
+        part.select("finding", "time_source", row=pl.int_range(pl.len(), dtype=pl.Int64))
+        .collect()
+        .rechunk()
         .sort("time_source")
         .group_by("finding")
         .agg(
             first_seen=pl.col("time_source").first(),
             last_seen=pl.col("time_source").last(),
-            row=pl.col("row").last(),
             count=pl.len().cast(pl.Int64),
+            part=pl.lit(number, pl.Int32()),
+            row=pl.col("row").last(),
         )
     )
-    latest = events[grouped["row"]]
-    texts = latest.with_columns(
-        address=pl.coalesce("source_ip", hosts(latest)),
-        port=pl.col("source_port"),
-        malware=pl.col("malware_name"),
-    )
-    return pl.concat([texts.drop("finding"), grouped], how="horizontal").select(COLUMNS.keys())
 
 
-def _sum(sightings: pl.DataFrame) -> pl.DataFrame:
+def _sum(numbers: pl.DataFrame) -> pl.DataFrame:
     """One row for each finding from several."""
-    told = [name for name in COLUMNS if name not in ("finding", "first_seen", "last_seen", "count")]
     return (
-        sightings.sort("last_seen", maintain_order=True)
+        numbers.sort("last_seen", maintain_order=True)
         .group_by("finding")
         .agg(
-            pl.col("first_seen").min(), pl.col("last_seen").last(), pl.col("count").sum(), pl.col(told).last()
+            pl.col("first_seen").min(),
+            pl.col("last_seen", "part", "row").last(),
+            pl.col("count").sum(),
         )
-        .select(COLUMNS.keys())
+        .select(_NUMBERS.keys())
     )
+
+
+def _texts(part: pl.LazyFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    """The finished rows of the findings whose last sight is in this part."""
+    numbers = numbers.sort("row")
+    events = part.select(_READ).collect()[numbers["row"]]
+    told = events.select(
+        "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
+        "severity", pl.coalesce("source_ip", hosts(events)).alias("address"), port="source_port", malware="malware_name",
+    )  # fmt: skip
+    return pl.concat([told, numbers.drop("part", "row")], how="horizontal").select(COLUMNS.keys())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -23,11 +23,12 @@ from deltalake.transaction import AddAction
 from atalaya.core.pipeline.identity import EPOCH
 from atalaya.core.schema.columns import polars_schema
 
-ROW_GROUP = 16_384
+ROW_GROUP = 32_768
 """Rows read at least for one address: smaller groups make look-ups faster and files larger."""
 MIXED = "mixed"
 """Stands for the feed file's mark in files that hold events of several feed files."""
 
+_FEW = 2_000
 COUNTS = "atalaya"
 """Where the counts of a feed file stand in the metadata of its commit."""
 STATISTICS = ("source_ip_key", "state", "feed_code")
@@ -92,7 +93,7 @@ def write_part(root: Path, path: str, events: pl.DataFrame) -> AddAction:
     filled = [
         name for name in FILE_SCHEMA if name in events.columns and events[name].null_count() < events.height
     ]
-    events.select(filled).write_parquet(
+    events.select(filled).with_columns(_categories(events, filled)).write_parquet(
         full, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
     )
     return AddAction(
@@ -103,6 +104,23 @@ def write_part(root: Path, path: str, events: pl.DataFrame) -> AddAction:
         data_change=True,
         stats=json.dumps(_statistics(events)),
     )
+
+
+def _categories(events: pl.DataFrame, names: Sequence[str]) -> Iterator[pl.Expr]:
+    """Columns of few distinct texts, as categories: written several times faster, and read as text (`reading.scan`)."""
+    few = pl.Categorical(pl.Categories.random())
+    for name in names:
+        if _is_constant(events[name]):
+            yield pl.lit(events[name][0]).cast(pl.Categorical(pl.Categories.random())).alias(name)
+    # The categories are written again for each row group: with many owners that would outweigh the gain.
+    if "owners" in names and events["owner"].n_unique() <= _FEW:
+        yield pl.col("owners").cast(pl.List(few))
+
+
+def _is_constant(column: pl.Series) -> bool:
+    if column.dtype != pl.String or column.null_count() or column[0] != column[-1]:
+        return False
+    return bool((column == column[0]).all())
 
 
 def _statistics(events: pl.DataFrame) -> dict[str, Any]:

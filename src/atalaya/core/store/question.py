@@ -80,7 +80,10 @@ class Question:
         low, high = int(network.network_address), int(network.broadcast_address)
         if network.version == 6:
             low, high = low >> 64, high >> 64
-        return signed(low), signed(high)
+        # Signed, the upper half of all numbers comes first: a network of both halves is everything between.
+        return (
+            (signed(low), signed(high)) if signed(low) <= signed(high) else (signed(1 << 63), (1 << 63) - 1)
+        )
 
     def condition(self) -> pl.Expr:
         """The whole question, scope included, as one polars expression."""
@@ -103,7 +106,7 @@ class Question:
         }
         for name, value in wanted.items():
             if value is not None and value != "":
-                yield pl.col(name) == value
+                yield pl.col(name).eq(value)
         if self.owner:
             yield pl.col("owners").list.contains(self.owner)
         if self.unowned:

@@ -34,7 +34,12 @@ def scan(root: Path, paths: Iterable[str]) -> pl.LazyFrame:
         return pl.LazyFrame(schema=polars_schema())
     return (
         pl.scan_parquet(
-            files, schema=layout.FILE_SCHEMA, missing_columns="insert", hive_partitioning=False, glob=False
+            files,
+            schema=layout.FILE_SCHEMA,
+            missing_columns="insert",
+            cast_options=pl.ScanCastOptions(categorical_to_string="allow"),
+            hive_partitioning=False,
+            glob=False,
         )
         .with_columns(day=pl.col("time_source").dt.date())
         .select(polars_schema().keys())
