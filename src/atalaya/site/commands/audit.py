@@ -19,9 +19,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(options: argparse.Namespace) -> int:
     start_django()
-    from atalaya.apps.records import actions
+    from atalaya.apps.records.actions import verify
 
-    result = actions.verify(head=options.head)
+    result = verify(head=options.head)
     if options.json:
         print(json.dumps({"ok": result.ok, "checked": result.checked, "first_bad": result.first_bad, "head": result.head}))
     elif result.ok:

@@ -225,7 +225,7 @@ def broken(now: datetime) -> list[Report]:
     rows = [
         f'"{day} 02:11:09","high","192.0.2.52","tcp","23","","telnet","64496","XS"' + ',""' * (len(layout) - 9),
         f'"{day} 02:12:40","high","192.0.2.999","tcp","23","","telnet","64496","XS"' + ',""' * (len(layout) - 9),
-        f'"yesterday","high","192.0.2.53","tcp","23","","telnet","64496","XS"' + ',""' * (len(layout) - 9),
+        '"yesterday","high","192.0.2.53","tcp","23","","telnet","64496","XS"' + ',""' * (len(layout) - 9),
         f'"{day} 03:40:00","high","192.0.2.54","tcp"',
     ]
     return [
