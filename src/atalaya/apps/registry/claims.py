@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
+from itertools import islice
 
 from django.db.models import QuerySet
 
@@ -146,10 +147,10 @@ def _inside(
 ) -> Iterator[Conflict]:
     for inner in here:
         for value in above:
-            outer = next((other for other in claims.get((kind, value), ()) if overlap(inner, other)), None)
-            if outer is not None:
-                if outer.organisation_id != inner.organisation_id:
-                    yield _conflict(ConflictKind.INSIDE, inner, outer)
+            around = [other for other in claims.get((kind, value), ()) if overlap(inner, other)]
+            if around:
+                others = (other for other in around if other.organisation_id != inner.organisation_id)
+                yield from (_conflict(ConflictKind.INSIDE, inner, outer) for outer in islice(others, 1))
                 break
 
 

@@ -193,6 +193,8 @@ def text(value: str, *, lines: bool = False) -> str:
 
     Raises BadValue for control characters, which no page, mail or database can carry.
     """
+    if value.isascii() and value.isprintable():
+        return value.strip()
     value = unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n"))
     if not lines:
         value = re.sub(r"[\n\t]+", " ", value)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.utils.translation import gettext as _
 
 from atalaya.apps.people.models import User
 from atalaya.apps.people.roles import Right
 from atalaya.apps.registry import values
-from atalaya.apps.registry.cleaning import Problem, Row, clean
+from atalaya.apps.registry.cleaning import Problem, clean
 from atalaya.apps.registry.exchange import rir, table
 from atalaya.apps.registry.exchange.columns import (
     COLUMNS,
@@ -28,7 +27,7 @@ from atalaya.apps.registry.exchange.columns import (
     TELLS,
 )
 from atalaya.apps.registry.exchange.plan import Change, Line, Plan, Verdict
-from atalaya.apps.registry.exchange.snapshot import Snapshot
+from atalaya.apps.registry.exchange.snapshot import Snapshot, copied
 from atalaya.apps.registry.models import Certificate, Contact, Network, Organisation
 from atalaya.apps.registry.values import BadValue
 from atalaya.apps.registry.visibility import certificates_visible_to, scope_of
@@ -176,7 +175,7 @@ class _Planner:
         row = self._known(item, self.now.organisations) or self.now.names.get((state.code, name))
         if item.problems:
             return
-        row = row or Organisation(pk=values.identity(item.cells.get("id", "")) or Organisation().pk)
+        row = row or Organisation(pk=_new_pk(item))
         self._apply(item, row, {"name": name, "state": state})
 
     def _contact(self, item: Item) -> None:
@@ -185,10 +184,11 @@ class _Planner:
         if item.problems or organisation is None:
             return
         if row is None:
-            row = Contact(organisation=organisation)
+            row = Contact(pk=_new_pk(item), organisation=organisation)
             row.name, row.email = values.text(item.cells.get("contact", "")), values.email(item.cells.get("email", ""))
             row.role = self._read(item, "role") or row.role
-            row = self.now.contact_like(row) or Contact(pk=self._new_pk(item, Contact), name=row.name or row.email)
+            row = self.now.contact_like(row) or row
+            row.name = row.name or row.email
         fixed: dict[str, Any] = {"organisation": organisation}
         if "certificate" in item.cells:
             fixed["certificate"] = self._certificate(item)
@@ -201,8 +201,9 @@ class _Planner:
             return
         kind, value = values.network(item.cells.get("network", ""))
         if row is None:
-            wanted = Network(organisation=organisation, kind=kind, value=value, valid_from=self._read(item, "valid_from"))
-            row = self.now.network_like(wanted) or Network(pk=self._new_pk(item, Network))
+            row = Network(pk=_new_pk(item), organisation=organisation, kind=kind, value=value)
+            row.valid_from = self._read(item, "valid_from")
+            row = self.now.network_like(row) or row
         self._apply(item, row, {"organisation": organisation, "kind": kind})
 
     def _known(self, item: Item, held: dict[UUID, Any]) -> Any:
@@ -214,9 +215,6 @@ class _Planner:
         if model._default_manager.filter(pk=pk).exists():
             item.problems.append(Problem("id", _("This identifier cannot be used."), _("Leave the cell empty: the node makes a new one.")))
         return None
-
-    def _new_pk(self, item: Item, model: type[Row]) -> UUID:
-        return values.identity(item.cells.get("id", "")) or model().pk
 
     def _owner(self, item: Item) -> Organisation | None:
         """The organisation that a contact or network row belongs to."""
@@ -247,8 +245,8 @@ class _Planner:
 
     def _apply(self, item: Item, row: Any, fixed: dict[str, Any]) -> None:
         """Bring the cells into the row; on any problem the row is as it was."""
-        was = copy.copy(row)
         kept = row.pk in self.now.before or row.pk in self.touched
+        was = copied(row) if kept else row
         if kept:
             self.now.drop(row)
         for name, value in fixed.items():
@@ -261,7 +259,7 @@ class _Planner:
                     item.problems.append(Problem(column.name, error.what, error.advice))
         item.problems += [_in_file(item.record, problem) for problem in clean(row)]
         self._stand(item, row, was)
-        if item.problems:
+        if item.problems and kept:
             row.__dict__.update(was.__dict__)
         if kept or not item.problems:
             self.now.keep(row)
@@ -307,7 +305,7 @@ class _Planner:
         self.now.drop(row)
         old = self.now.before.get(row.pk)
         if old is not None:
-            row.__dict__.update(copy.copy(old).__dict__)
+            row.__dict__.update(copied(old).__dict__)
             self.now.keep(row)
 
     def _orphans(self, items: list[Item], before: dict[int, Organisation | None]) -> None:
@@ -331,6 +329,10 @@ class _Planner:
             held = self.now.organisations.get(above.pk)
             above = held.parent if held is not None else None
         return False
+
+
+def _new_pk(item: Item) -> UUID:
+    return values.identity(item.cells.get("id", "")) or uuid4()
 
 
 def _no_state(code: str) -> Problem:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TypeVar
 from uuid import UUID
 
 from atalaya.apps.registry.cleaning import Row, overlap
 from atalaya.apps.registry.models import Certificate, Contact, Network, Organisation, State
+
+AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 class Snapshot:
     """Rows of some states by identifier and by what people call them. `before` holds copies of rows as they were."""
 
     def __init__(self, states: Iterable[str] | None, certificates: Iterable[Certificate]) -> None:
-        held = Organisation.objects.select_related("parent")
+        held = Organisation.objects.select_related("parent", "state")
         if states is not None:
             held = held.filter(state__in=states)
         known = State.objects.all() if states is None else State.objects.filter(code__in=states)
@@ -32,18 +35,18 @@ class Snapshot:
 
     def _load(self, organisations: list[Organisation]) -> None:
         for organisation in organisations:
-            self.before[organisation.pk] = copy.copy(organisation)
+            self.before[organisation.pk] = copied(organisation)
             self.keep(organisation)
         pks = set(self.organisations)
         for contact in Contact.objects.select_related("certificate").iterator():
             if contact.organisation_id in pks:
                 contact.organisation = self.organisations[contact.organisation_id]
-                self.before[contact.pk] = copy.copy(contact)
+                self.before[contact.pk] = copied(contact)
                 self.keep(contact)
         for network in Network.objects.iterator():
             if network.organisation_id in pks:
                 network.organisation = self.organisations[network.organisation_id]
-                self.before[network.pk] = copy.copy(network)
+                self.before[network.pk] = copied(network)
                 self.keep(network)
 
     def keep(self, row: Row) -> None:
@@ -95,6 +98,15 @@ class Snapshot:
         exact = [claim for claim in claims if claim.valid_from == row.valid_from]
         near = exact or [claim for claim in claims if overlap(claim, row)]
         return near[0] if len(near) == 1 else None
+
+
+def copied(row: AnyRow) -> AnyRow:
+    """A copy that keeps what the row was when fields of the row change; many times quicker than `copy.copy`."""
+    twin = type(row).__new__(type(row))
+    twin.__dict__.update(row.__dict__)
+    twin._state = copy.copy(row._state)
+    twin._state.fields_cache = dict(row._state.fields_cache)
+    return twin
 
 
 def _reach(contact: Contact) -> tuple[UUID, str, str]:
