@@ -65,7 +65,13 @@ Take = Callable[..., Ingest]
 def take(data: Path) -> Take:
     """Receive and process bytes or lines at once, for the first state unless told otherwise."""
 
-    def take(content: bytes | Iterable[dict[str, Any]], *, name: str = "events.jsonl", state: str = "TT", feed: str = "") -> Ingest:
+    def take(
+        content: bytes | Iterable[dict[str, Any]],
+        *,
+        name: str = "events.jsonl",
+        state: str = "TT",
+        feed: str = "",
+    ) -> Ingest:
         body = content if isinstance(content, bytes) else jsonl(content)
         row, _ = actions.receive(body, by=None, state=state, name=name, channel="command", feed=feed)
         return actions.process(row.pk, wait=True)

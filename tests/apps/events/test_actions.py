@@ -35,7 +35,9 @@ def stored(world: World) -> int:
 
 
 def test_it_makes_events_and_findings_of_a_file(owned: World, take: Take) -> None:
-    row = take([line("192.0.2.7"), line("192.0.2.8"), line("192.0.2.7"), line("198.51.100.9"), line("8.8.8.8")])
+    row = take(
+        [line("192.0.2.7"), line("192.0.2.8"), line("192.0.2.7"), line("198.51.100.9"), line("8.8.8.8")]
+    )
     assert row.status == "done" and row.message == ""
     assert total(row) == (5, 4, 1, 0)
     assert row.feed == "intelmq-json"
@@ -77,7 +79,10 @@ def test_it_keeps_the_states_apart(owned: World, take: Take) -> None:
     rows = [line("192.0.2.7"), line("203.0.113.5")]
     first, second = take(rows), take(rows, state="BB")
     assert first.pk != second.pk
-    assert set(Finding.objects.values_list("state", "address")) == {("TT", "192.0.2.7"), ("BB", "203.0.113.5")}
+    assert set(Finding.objects.values_list("state", "address")) == {
+        ("TT", "192.0.2.7"),
+        ("BB", "203.0.113.5"),
+    }
     assert stored(owned) == 2
 
 
@@ -119,7 +124,9 @@ def test_it_is_exact_after_a_kill_anywhere(
     owned: World, monkeypatch: pytest.MonkeyPatch, target: Any, name: str, at: int
 ) -> None:
     monkeypatch.setattr(actions, "SLICE", 3)
-    rows = [line(f"192.0.2.{n}") for n in range(1, 21)] + [line(f"192.0.2.{n}", days_ago=2) for n in range(1, 11)]
+    rows = [line(f"192.0.2.{n}") for n in range(1, 21)] + [
+        line(f"192.0.2.{n}", days_ago=2) for n in range(1, 11)
+    ]
     body = jsonl(rows) + b"not json\n" + jsonl([line("192.0.2.1")])
     with monkeypatch.context() as patch:
         interrupt(patch, target, name, at=at)
@@ -137,7 +144,9 @@ def test_it_is_exact_after_a_kill_anywhere(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_never_adds_a_slice_that_another_process_has_added(owned: World, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_never_adds_a_slice_that_another_process_has_added(
+    owned: World, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = findings.apply
 
     def overtaken(part: Any) -> int:
@@ -152,7 +161,9 @@ def test_it_never_adds_a_slice_that_another_process_has_added(owned: World, take
 
 
 def test_it_waits_its_turn_while_another_process_has_the_file(owned: World) -> None:
-    row, _ = actions.receive(jsonl([line("192.0.2.7")]), by=None, state="TT", name="e.jsonl", channel="command")
+    row, _ = actions.receive(
+        jsonl([line("192.0.2.7")]), by=None, state="TT", name="e.jsonl", channel="command"
+    )
     with raw.locked(row.sha256, wait=False), pytest.raises(Temporary):
         actions.process(row.pk)
     assert actions.process(row.pk).status == "done"
@@ -300,7 +311,9 @@ def test_it_cleans_a_file_name(owned: World) -> None:
     assert row.name == "[31mpasswd"
 
 
-def test_it_makes_one_finding_of_an_infected_machine_whatever_ports_it_calls_from(owned: World, take: Take) -> None:
+def test_it_makes_one_finding_of_an_infected_machine_whatever_ports_it_calls_from(
+    owned: World, take: Take
+) -> None:
     infected = {"classification.taxonomy": "malicious-code", "classification.type": "infected-system"}
     row = take([line("192.0.2.7", port=port, **infected) for port in (40001, 40002, 40003)])
     assert total(row) == (3, 3, 0, 0)

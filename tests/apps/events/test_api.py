@@ -77,7 +77,8 @@ def test_it_takes_a_file_of_a_named_feed(owned: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "query"), [(b"", ""), (b"[1, 2", ""), (b"[[[[", ""), (b"x", "?feed=nonsense"), (b"[" * 100_000, "")]
+    ("body", "query"),
+    [(b"", ""), (b"[1, 2", ""), (b"[[[[", ""), (b"x", "?feed=nonsense"), (b"[" * 100_000, "")],
 )
 def test_it_refuses_a_bad_body_as_a_problem(owned: World, body: bytes, query: str) -> None:
     response = send(owned.handler, body, query)
@@ -93,7 +94,10 @@ def test_it_lets_only_staff_with_the_scope_add_events(owned: World) -> None:
     only_read = Client().post(EVENTS, body, content_type="application/json", headers=token(owned.handler))
     assert only_read.status_code == 403
     for user in (owned.reader, owned.member, owned.foreign_member):
-        assert Client().post(EVENTS, body, content_type="application/json", headers=token(user)).status_code == 403
+        assert (
+            Client().post(EVENTS, body, content_type="application/json", headers=token(user)).status_code
+            == 403
+        )
     assert not Ingest.objects.exists()
 
 
@@ -152,7 +156,8 @@ def test_it_pages_through_everything_once(seen: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "params", [{"address": "x"}, {"asn": "x"}, {"since": "x"}, {"cursor": "-1"}, {"organisation": "x"}, {"type": "x"}]
+    "params",
+    [{"address": "x"}, {"asn": "x"}, {"since": "x"}, {"cursor": "-1"}, {"organisation": "x"}, {"type": "x"}],
 )
 def test_it_names_a_bad_parameter(seen: World, params: dict[str, str]) -> None:
     response = get(seen.handler, EVENTS, **params)

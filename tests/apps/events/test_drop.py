@@ -63,7 +63,9 @@ def test_it_keeps_both_files_of_one_name(owned: World, data: Path) -> None:
 
 
 def test_it_takes_nothing_for_a_node_without_a_state(owned: World, data: Path, settings: Any) -> None:
-    settings.CONFIG = dataclasses.replace(settings.CONFIG, node=dataclasses.replace(settings.CONFIG.node, state=""))
+    settings.CONFIG = dataclasses.replace(
+        settings.CONFIG, node=dataclasses.replace(settings.CONFIG.node, state="")
+    )
     path = put(data / "drop" / "e.jsonl")
     assert drop.take_all(now=time.time() + SOON) == 0
     assert path.exists()

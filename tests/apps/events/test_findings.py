@@ -23,7 +23,9 @@ SCHEMA: dict[str, Any] = {
 }  # fmt: skip
 
 
-def sighting(key: int, owner: object, *, first: datetime = T0, last: datetime | None = None, **more: Any) -> dict[str, Any]:
+def sighting(
+    key: int, owner: object, *, first: datetime = T0, last: datetime | None = None, **more: Any
+) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(SCHEMA)
     row |= {
         "finding": key, "state": "TT", "owner": str(owner) if owner else None, "feed_code": "scan-rdp",
@@ -45,13 +47,21 @@ def test_it_opens_a_new_finding(world: World) -> None:
     assert (finding.status, finding.count, finding.severity) == ("open", 3, 4)
     assert (finding.first_seen, finding.last_seen) == (T0, T0 + timedelta(hours=1))
     assert finding.organisation == world.port
-    assert (finding.state, finding.type, finding.port, finding.malware) == ("TT", "vulnerable-system", 3389, "")
+    assert (finding.state, finding.type, finding.port, finding.malware) == (
+        "TT",
+        "vulnerable-system",
+        3389,
+        "",
+    )
     assert finding.notified_at is None
 
 
 def test_it_widens_first_and_last_sight_whatever_the_order(world: World) -> None:
     apply(sighting(1, world.port.pk))
-    assert apply(sighting(1, world.port.pk, first=T0 - timedelta(days=9), last=T0 - timedelta(days=8), count=2)) == 0
+    assert (
+        apply(sighting(1, world.port.pk, first=T0 - timedelta(days=9), last=T0 - timedelta(days=8), count=2))
+        == 0
+    )
     assert apply(sighting(1, world.port.pk, first=T0 + timedelta(microseconds=5), count=4)) == 0
     finding = Finding.objects.get(pk=1)
     assert finding.first_seen == T0 - timedelta(days=9)

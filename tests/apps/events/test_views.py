@@ -22,7 +22,10 @@ PORT_HOST, BANK_HOST, NOBODY, FOREIGN_HOST = "192.0.2.7", "198.51.100.9", "203.0
 @pytest.fixture
 def seen(owned: World, take: Take) -> World:
     """One event each of the port, the bank, of nobody, and of the other state; one refused row."""
-    take(jsonl([line(PORT_HOST), line(BANK_HOST), line(NOBODY, extra={"x": "=cmd()"})]) + b"nonsense\n", name="first.jsonl")
+    take(
+        jsonl([line(PORT_HOST), line(BANK_HOST), line(NOBODY, extra={"x": "=cmd()"})]) + b"nonsense\n",
+        name="first.jsonl",
+    )
     take([line(FOREIGN_HOST)], name="foreign.jsonl", state="BB")
     return owned
 
@@ -164,14 +167,23 @@ def test_it_answers_what_is_asked(seen: World, params: dict[str, str], found: se
 
 def test_it_asks_by_organisation_within_what_one_sees(seen: World) -> None:
     url = reverse("events:explorer")
-    assert hosts(text(get(seen, seen.handler, url, organisation=str(seen.bank.pk), format="csv"))) == {BANK_HOST}
+    assert hosts(text(get(seen, seen.handler, url, organisation=str(seen.bank.pk), format="csv"))) == {
+        BANK_HOST
+    }
     assert hosts(text(get(seen, seen.member, url, organisation=str(seen.bank.pk)))) == set()
     assert hosts(text(get(seen, seen.handler, url, organisation=str(seen.foreign_organisation.pk)))) == set()
 
 
 @pytest.mark.parametrize(
     "params",
-    [{"address": "nonsense"}, {"asn": "ASX"}, {"port": "99999"}, {"since": "x"}, {"type": "x"}, {"finding": "9" * 30}],
+    [
+        {"address": "nonsense"},
+        {"asn": "ASX"},
+        {"port": "99999"},
+        {"since": "x"},
+        {"type": "x"},
+        {"finding": "9" * 30},
+    ],
 )
 def test_it_says_what_in_a_question_needs_mending(seen: World, params: dict[str, str]) -> None:
     response = get(seen, seen.handler, reverse("events:explorer"), **params)
@@ -244,7 +256,9 @@ def test_it_takes_in_uploaded_files_one_by_one(owned: World) -> None:
 
 def test_it_goes_to_the_file_when_only_one_is_uploaded(owned: World) -> None:
     client = owned.client(owned.handler)
-    response = client.post(reverse("events:upload"), {"documents": SimpleUploadedFile("a.jsonl", b"x"), "feed": "intelmq-json"})
+    response = client.post(
+        reverse("events:upload"), {"documents": SimpleUploadedFile("a.jsonl", b"x"), "feed": "intelmq-json"}
+    )
     assert response["Location"] == reverse("events:file", args=[Ingest.objects.get().pk])
 
 

@@ -64,7 +64,12 @@ def receive(
         )  # fmt: skip
         if created:
             announce("events.file.received", ingest=str(ingest.pk))
-            record("events.file.received", by=by, target=ingest, detail={"name": ingest.name, "sha256": kept.sha256})
+            record(
+                "events.file.received",
+                by=by,
+                target=ingest,
+                detail={"name": ingest.name, "sha256": kept.sha256},
+            )
     if not created and feed and ingest.status == Failed:
         try_again(ingest, by=by, feed=feed)
     return ingest, created
@@ -260,7 +265,12 @@ def close_gone(*, by: User | None = None) -> int:
 
 def _latest_by_feed() -> dict[tuple[str, str], tuple[datetime, int]]:
     now = timezone.now()
-    seen = Finding.objects.filter(last_seen__lte=now).order_by().values_list("state", "feed").annotate(Max("last_seen"))
+    seen = (
+        Finding.objects.filter(last_seen__lte=now)
+        .order_by()
+        .values_list("state", "feed")
+        .annotate(Max("last_seen"))
+    )
     own = {(state, code): (latest, *_provider_and_days(code)) for state, code, latest in seen}
     provider_latest: dict[tuple[str, str], datetime] = {}
     for (state, _), (latest, provider, _days) in own.items():
@@ -286,7 +296,9 @@ def _close(keys: QuerySet[Finding, int], state: str, code: str, latest: datetime
         closed = open_ones.update(status=Finding.Status.GONE, changed_at=latest)
         if closed:
             announce("findings.gone", state=state, feed=code, count=closed)
-            record("events.findings.gone", by=by, target=("feed", code), state=state, detail={"count": closed})
+            record(
+                "events.findings.gone", by=by, target=("feed", code), state=state, detail={"count": closed}
+            )
     return closed
 
 
@@ -296,7 +308,11 @@ def forget_old_files(*, by: User | None = None) -> int:
     raw.sweep(older_than=(timezone.now() - timedelta(days=1)).timestamp())
     old = Ingest.objects.filter(received_at__lt=before, status__in=(Done, Failed))
     kept = set(Ingest.objects.filter(received_at__gte=before).values_list("sha256", flat=True))
-    gone = [sha256 for sha256 in old.values_list("sha256", flat=True).distinct() if sha256 not in kept and raw.find(sha256)]
+    gone = [
+        sha256
+        for sha256 in old.values_list("sha256", flat=True).distinct()
+        if sha256 not in kept and raw.find(sha256)
+    ]
     for sha256 in gone:
         raw.forget(sha256)
     if gone:

@@ -218,7 +218,9 @@ def _file_out(row: Ingest, *, new: bool) -> FileOut:
     )
 
 
-@router.get("files/{uuid:file_id}", response=FileOut, auth=api_auth.needing(Right.READ_EVENTS), url_name="get_file")
+@router.get(
+    "files/{uuid:file_id}", response=FileOut, auth=api_auth.needing(Right.READ_EVENTS), url_name="get_file"
+)
 def get_file(request: HttpRequest, file_id: UUID) -> FileOut:
     """What became of a file."""
     try:
@@ -269,7 +271,9 @@ def _next(offset: int, size: int, total: int) -> str | None:
 
 
 @router.get("findings", response=FindingsOut, auth=api_auth.needing(Right.READ_EVENTS))
-def list_findings(request: HttpRequest, filters: Query[FindingQuery], limit: int = 100, cursor: str = "") -> FindingsOut:
+def list_findings(
+    request: HttpRequest, filters: Query[FindingQuery], limit: int = 100, cursor: str = ""
+) -> FindingsOut:
     """Findings, last seen first, `limit` (at most 1,000) at a time."""
     wanted = {name: value for name, value in filters.dict().items() if value not in (None, "")}
     found = queries.findings_visible_to(asker(request)).filter(**wanted).order_by("-last_seen", "pk")

@@ -22,7 +22,9 @@ GROUPS: tuple[tuple[Promise, tuple[str, ...]], ...] = (
     (_("Further"), ("",)),
 )  # fmt: skip
 """Names of the groups and the starts of the field names in each; the first group that fits takes the field."""
-ELSEWHERE = frozenset({"extra", "raw", "owner", "owners", "owner.by", "owner_by", "key", "finding", "day", "source.ip_key"})
+ELSEWHERE = frozenset(
+    {"extra", "raw", "owner", "owners", "owner.by", "owner_by", "key", "finding", "day", "source.ip_key"}
+)
 PIVOTS = {
     "source.ip": "address", "source.network": "address", "source.asn": "asn", "source.fqdn": "domain",
     "source.port": "port", "source.geolocation.cc": "country", "classification.type": "type",
@@ -75,4 +77,3 @@ def _field(column: Column, value: Any, pivot: Pivot) -> Field:
         at=value if isinstance(value, datetime) else None,
         url=pivot(**{param: value}) if param else "",
     )
-

@@ -31,7 +31,9 @@ TO_INTELMQ: dict[str, dict[str, str]] = {
 def owner_names(events: pl.DataFrame) -> dict[str, str]:
     """Names of the owners of events that `queries.for_reader` has passed, by id."""
     wanted = events["owner"].drop_nulls().unique().to_list()
-    return {str(pk): name for pk, name in Organisation.objects.filter(pk__in=wanted).values_list("pk", "name")}
+    return {
+        str(pk): name for pk, name in Organisation.objects.filter(pk__in=wanted).values_list("pk", "name")
+    }
 
 
 def as_csv(batches: Iterator[pl.DataFrame]) -> Iterator[bytes]:
@@ -93,7 +95,11 @@ NOT_SHOWN = frozenset({"key", "source_ip_key", "day"})
 
 
 def _object(row: dict[str, Any]) -> dict[str, Any]:
-    shown = {FIELDS[name]: value for name, value in row.items() if name not in NOT_SHOWN and value not in (None, "", [])}
+    shown = {
+        FIELDS[name]: value
+        for name, value in row.items()
+        if name not in NOT_SHOWN and value not in (None, "", [])
+    }
     if "extra" in shown:
         shown["extra"] = json.loads(shown["extra"])
     if "finding" in shown:

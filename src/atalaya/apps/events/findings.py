@@ -195,4 +195,3 @@ def _sqlite_time(name: str) -> pl.Expr:
         .otherwise(column.dt.strftime("%Y-%m-%d %H:%M:%S.%6f"))
         .alias(name)
     )
-

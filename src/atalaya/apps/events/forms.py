@@ -38,8 +38,12 @@ class EventFilter(forms.Form):
     )
     type = forms.ChoiceField(label=_("Class"), required=False)
     feed = forms.ChoiceField(label=_("Feed"), required=False)
-    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
-    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"))
+    since = forms.DateField(
+        label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+    )
+    until = forms.DateField(
+        label=_("To"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+    )
     severity = forms.ChoiceField(label=_("Severity"), required=False)
     unowned = forms.BooleanField(label=_("Only without an owner"), required=False)
     identifier = forms.CharField(label=_("Identifier"), required=False, max_length=120)
@@ -110,7 +114,19 @@ class EventFilter(forms.Form):
     def question(self) -> dict[str, Any]:
         """Fields of `Question` for a form that is valid. Days are whole days in the reader's time zone."""
         cleaned = self.cleaned_data
-        names = ("asn", "domain", "type", "feed", "severity", "unowned", "identifier", "malware", "port", "country", "finding")
+        names = (
+            "asn",
+            "domain",
+            "type",
+            "feed",
+            "severity",
+            "unowned",
+            "identifier",
+            "malware",
+            "port",
+            "country",
+            "finding",
+        )
         asked = {name: cleaned[name] for name in names if cleaned.get(name) not in (None, "", False)}
         if cleaned["address"]:
             asked["prefix" if "/" in cleaned["address"] else "ip"] = cleaned["address"]
@@ -158,8 +174,12 @@ class FilesField(forms.FileField):
 class UploadForm(forms.Form):
     """One or more feed files, of one feed or of whatever feed each turns out to be."""
 
-    documents = FilesField(label=_("Files"), help_text=_("CSV or JSON lines, plain or packed as gzip or zip."))
-    feed = forms.ChoiceField(label=_("Feed"), required=False, help_text=_("Leave it open to go by file name and columns."))
+    documents = FilesField(
+        label=_("Files"), help_text=_("CSV or JSON lines, plain or packed as gzip or zip.")
+    )
+    feed = forms.ChoiceField(
+        label=_("Feed"), required=False, help_text=_("Leave it open to go by file name and columns.")
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -169,7 +189,9 @@ class UploadForm(forms.Form):
     def clean_documents(self) -> list[Any]:
         files: list[Any] = self.cleaned_data["documents"]
         if sum(file.size for file in files) > limits.UPLOAD_BYTES:
-            raise forms.ValidationError(_("These files are too large for one upload. Use the drop folder or the command line."))
+            raise forms.ValidationError(
+                _("These files are too large for one upload. Use the drop folder or the command line.")
+            )
         return files
 
 

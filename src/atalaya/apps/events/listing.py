@@ -67,12 +67,20 @@ FINDINGS = Listing(
     columns=(
         Column("id", _("Number"), "pk", shown=False),
         Column("address", _("Address"), kind="code", sort="address", link=finding_url),
-        Column("port", _("Port"), kind="number", sort="port", cell=lambda one: "" if one.port is None else str(one.port)),
+        Column(
+            "port",
+            _("Port"),
+            kind="number",
+            sort="port",
+            cell=lambda one: "" if one.port is None else str(one.port),
+        ),
         Column("class", _("Class"), lambda one: class_name(one.type), sort="type"),
         Column("type", _("Class code"), shown=False),
         Column("identifier", _("Identifier"), kind="code", sort="identifier"),
         Column("malware", _("Malware"), shown=False),
-        Column("organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_owner_url),
+        Column(
+            "organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_owner_url
+        ),
         Column("severity", _("Severity"), kind="severity", sort="severity"),
         Column("status", _("Status"), kind="status", sort="status"),
         Column("first_seen", _("First seen"), kind="time", sort="first_seen"),
@@ -83,9 +91,17 @@ FINDINGS = Listing(
     ),
     filters=(
         Filter("text", _("Text"), apply=_text, help=_("Address, identifier, malware")),
-        Filter("status", _("Status"), "choice", apply=_status, choices=(("now", _("open or come back")), *Finding.Status.choices)),
+        Filter(
+            "status",
+            _("Status"),
+            "choice",
+            apply=_status,
+            choices=(("now", _("open or come back")), *Finding.Status.choices),
+        ),
         Filter("type", _("Class"), "choice", choices=_class_choices),
-        Filter("severity", _("Severity at least"), "choice", lookup="severity__gte", choices=_severity_choices),
+        Filter(
+            "severity", _("Severity at least"), "choice", lookup="severity__gte", choices=_severity_choices
+        ),
         Filter("organisation", _("Organisation"), apply=_organisation),
         Filter("owner", _("Organisation"), "uuid", lookup="organisation", shown=False),
         Filter("feed", _("Feed"), "choice", choices=feed_choices),
@@ -94,7 +110,9 @@ FINDINGS = Listing(
     order="-last_seen",
     empty=Empty(
         _("No findings"),
-        _("A finding is something an owner has to fix. It opens by itself when an event has an owner in the registry."),
+        _(
+            "A finding is something an owner has to fix. It opens by itself when an event has an owner in the registry."
+        ),
         "findings",
         lambda: reverse("events:explorer"),
         _("To the events"),

@@ -33,26 +33,39 @@ class Ingest(models.Model):
         COMMAND = "command", _("command line")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    state = models.ForeignKey("registry.State", on_delete=models.PROTECT, related_name="+", help_text="The state whose team received it.")
+    state = models.ForeignKey(
+        "registry.State",
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The state whose team received it.",
+    )
     sha256 = models.CharField(max_length=64)
     name = models.CharField(_("file"), max_length=255)
     size = models.BigIntegerField(_("bytes"))
     feed = models.CharField(_("feed"), max_length=80, blank=True, help_text="Code of the feed declaration.")
     channel = models.CharField(_("how it came"), max_length=8, choices=Channel.choices)
     received_at = models.DateTimeField(_("received"), default=timezone.now)
-    received_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    received_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.WAITING)
     message = models.TextField(_("message"), blank=True)
     rows_read = models.BigIntegerField(_("rows read"), default=0)
     rows_kept = models.BigIntegerField(_("kept"), default=0)
     rows_doubled = models.BigIntegerField(_("doubled"), default=0)
     rows_rejected = models.BigIntegerField(_("rejected"), default=0)
-    new_findings = models.BigIntegerField(_("new findings"), default=0, help_text="Findings this file opened first.")
-    findings_upto = models.BigIntegerField(null=True, help_text="Last finding key applied, in key order: where to go on after a crash.")
+    new_findings = models.BigIntegerField(
+        _("new findings"), default=0, help_text="Findings this file opened first."
+    )
+    findings_upto = models.BigIntegerField(
+        null=True, help_text="Last finding key applied, in key order: where to go on after a crash."
+    )
     first_event_at = models.DateTimeField(null=True)
     last_event_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    rejects_seen_at = models.DateTimeField(null=True, help_text="When somebody said that the rejected rows need no more attention.")
+    rejects_seen_at = models.DateTimeField(
+        null=True, help_text="When somebody said that the rejected rows need no more attention."
+    )
 
     class Meta:
         ordering = ("-received_at",)
@@ -60,7 +73,9 @@ class Ingest(models.Model):
             models.UniqueConstraint(fields=["state", "sha256"], name="ingest_file_once_per_state"),
             models.CheckConstraint(
                 condition=~models.Q(status="done")
-                | models.Q(rows_read=models.F("rows_kept") + models.F("rows_doubled") + models.F("rows_rejected")),
+                | models.Q(
+                    rows_read=models.F("rows_kept") + models.F("rows_doubled") + models.F("rows_rejected")
+                ),
                 name="ingest_rows_add_up",
             ),
         )
@@ -74,7 +89,9 @@ class Reject(models.Model):
     """A row that was refused, with where and why. `count` > 1 stands for rows beyond the kept limit."""
 
     ingest = models.ForeignKey(Ingest, on_delete=models.CASCADE, related_name="rejects")
-    row = models.BigIntegerField(_("row"), null=True, help_text="Row number in the file, the header being row 0.")
+    row = models.BigIntegerField(
+        _("row"), null=True, help_text="Row number in the file, the header being row 0."
+    )
     field = models.CharField(_("field"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=400)
     raw = models.TextField(_("text of the row"), blank=True)
@@ -102,13 +119,22 @@ class Finding(models.Model):
 
     key = models.BigIntegerField(primary_key=True)
     state = models.CharField(max_length=2)
-    organisation = models.ForeignKey("registry.Organisation", null=True, on_delete=models.SET_NULL, related_name="findings", db_index=False)
+    organisation = models.ForeignKey(
+        "registry.Organisation", null=True, on_delete=models.SET_NULL, related_name="findings", db_index=False
+    )
     feed = models.CharField(_("feed"), max_length=80)
     taxonomy = models.CharField(_("taxonomy"), max_length=40)
     type = models.CharField(_("class"), max_length=40)
     identifier = models.CharField(_("identifier"), max_length=120, blank=True)
-    severity = models.SmallIntegerField(_("severity"), default=0, help_text="0 unknown, 1 info, 2 low, 3 medium, 4 high, 5 critical")
-    address = models.CharField(_("address"), max_length=255, blank=True, help_text="IP address, or domain, URL or account when there is none.")
+    severity = models.SmallIntegerField(
+        _("severity"), default=0, help_text="0 unknown, 1 info, 2 low, 3 medium, 4 high, 5 critical"
+    )
+    address = models.CharField(
+        _("address"),
+        max_length=255,
+        blank=True,
+        help_text="IP address, or domain, URL or account when there is none.",
+    )
     port = models.IntegerField(_("port"), null=True)
     malware = models.CharField(_("malware"), max_length=120, blank=True)
     first_seen = models.DateTimeField(_("first seen"))
@@ -126,4 +152,8 @@ class Finding(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.address}:{self.port} {self.identifier or self.type}" if self.port else f"{self.address} {self.identifier or self.type}"
+        return (
+            f"{self.address}:{self.port} {self.identifier or self.type}"
+            if self.port
+            else f"{self.address} {self.identifier or self.type}"
+        )

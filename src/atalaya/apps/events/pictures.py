@@ -65,7 +65,9 @@ def _times(found: pl.Series) -> list[datetime]:
 
 
 def _series(counts: pl.DataFrame, times: Sequence[datetime]) -> list[chart.Series]:
-    ranked = counts.group_by("type").agg(pl.col("count").sum()).sort("count", descending=True)["type"].to_list()
+    ranked = (
+        counts.group_by("type").agg(pl.col("count").sum()).sort("count", descending=True)["type"].to_list()
+    )
     shown = ranked if len(ranked) <= CLASSES_SHOWN + 1 else ranked[:CLASSES_SHOWN]
     summed: dict[tuple[str | None, datetime], int] = {}
     for time, kind, count in counts.select("time", "type", "count").iter_rows():

@@ -21,11 +21,16 @@ class Pivot:
     """Addresses of the explorer that keep the question asked and change some of it."""
 
     def __init__(self, params: Mapping[str, str]) -> None:
-        self._params = {name: value for name, value in params.items() if value and name not in ("page", "format", "q")}
+        self._params = {
+            name: value for name, value in params.items() if value and name not in ("page", "format", "q")
+        }
 
     def __call__(self, **changes: object) -> str:
         """Address with these filters set; a filter set to None is taken off."""
-        asked = {**self._params, **{name: "" if value is None else str(value) for name, value in changes.items()}}
+        asked = {
+            **self._params,
+            **{name: "" if value is None else str(value) for name, value in changes.items()},
+        }
         return f"{reverse('events:explorer')}?{urlencode({name: value for name, value in asked.items() if value})}"
 
 
@@ -75,7 +80,9 @@ def _event_row(row: Mapping[str, Any], names: Mapping[str, str], pivot: Pivot) -
         address=cell("source_ip", "address"),
         port=cell("source_port", "port"),
         domain=cell("source_fqdn", "domain"),
-        owner=Cell(names[owner], pivot(organisation=owner), row.get("owner_by") or "") if owner in names else Cell(""),
+        owner=Cell(names[owner], pivot(organisation=owner), row.get("owner_by") or "")
+        if owner in names
+        else Cell(""),
         feed=cell("feed_code", "feed", row.get("feed_name") or row.get("feed_code")),
         severity=row.get("severity") or "",
     )

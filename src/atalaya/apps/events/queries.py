@@ -94,11 +94,23 @@ def for_reader(events: pl.DataFrame, scope: Scope) -> pl.DataFrame:
 
 def files_by_feed(user: Asker) -> dict[str, dict[str, Any]]:
     """For each feed code: when its last file came (`last`), and the rows kept in all (`rows`), as the user may see."""
-    found = ingests_visible_to(user).order_by().values("feed").annotate(last=Max("received_at"), rows=Sum("rows_kept"))
+    found = (
+        ingests_visible_to(user)
+        .order_by()
+        .values("feed")
+        .annotate(last=Max("received_at"), rows=Sum("rows_kept"))
+    )
     return {row["feed"]: dict(row) for row in found}
 
 
 def reasons(ingest: Ingest) -> dict[str, int]:
     """Why rows were rejected: "field: reason" -> rows, most frequent first."""
-    grouped = ingest.rejects.order_by().values("field", "reason").annotate(rows=Sum("count")).order_by("-rows", "field")
-    return {f"{one['field']}: {one['reason']}" if one["field"] else one["reason"]: one["rows"] for one in grouped}
+    grouped = (
+        ingest.rejects.order_by()
+        .values("field", "reason")
+        .annotate(rows=Sum("count"))
+        .order_by("-rows", "field")
+    )
+    return {
+        f"{one['field']}: {one['reason']}" if one["field"] else one["reason"]: one["rows"] for one in grouped
+    }

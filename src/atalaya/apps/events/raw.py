@@ -93,7 +93,8 @@ def path_of(sha256: str) -> Path:
     path = find(sha256)
     if path is None:
         raise BadInput(
-            f"The original file {sha256[:12]} is not kept any more.", advice="Send it again to process it again."
+            f"The original file {sha256[:12]} is not kept any more.",
+            advice="Send it again to process it again.",
         )
     return path
 

@@ -88,7 +88,10 @@ class Reading:
     def _nothing_read(self) -> NothingRead:
         what, advice = "The file has no rows.", "Send it again if it should have some."
         if self._rows_read:
-            what, advice = "Every row was rejected.", "Is this the right feed? Choose another one and process it again."
+            what, advice = (
+                "Every row was rejected.",
+                "Is this the right feed? Choose another one and process it again.",
+            )
         if self.problem is not None:
             what, advice = self.problem.what, self.problem.advice
         return NothingRead(what, advice=advice, rejects=self._rejects, rows_read=self._rows_read)
@@ -114,7 +117,11 @@ def original_row(path: Path, feed: Feed, row: int) -> dict[str, str] | None:
         for batch in batches(stream, feed, first_row=first):
             found = batch.rows.filter(pl.col(ROW) == row)
             if found.height:
-                return {name: str(value) for name, value in found.row(0, named=True).items() if value and name != ROW}
+                return {
+                    name: str(value)
+                    for name, value in found.row(0, named=True).items()
+                    if value and name != ROW
+                }
             first += batch.rows.height + batch.rejects.height
             read += int(batch.rows.estimated_size())
             if first > row or read > LOOKED_THROUGH:

@@ -63,7 +63,12 @@ def _filter_form(params: QueryDict, user: User) -> EventFilter:
 
 def _form_context(form: EventFilter) -> dict[str, Any]:
     main, more = ([form[name] for name in names if name in form.fields] for names in (form.MAIN, form.MORE))
-    return {"form": form, "main_fields": main, "more_fields": more, "more_open": any(field.value() for field in more)}
+    return {
+        "form": form,
+        "main_fields": main,
+        "more_fields": more,
+        "more_open": any(field.value() for field in more),
+    }
 
 
 def _answer(request: HttpRequest, user: User, asked: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +105,9 @@ def _download(format: str, question: Question, user: User) -> StreamingHttpRespo
     else:
         written, kind, ending = export.as_intelmq(batches), "application/x-ndjson", "jsonl"
     response = StreamingHttpResponse(written, content_type=kind)
-    response["Content-Disposition"] = f'attachment; filename="events-{timezone.localdate():%Y-%m-%d}.{ending}"'
+    response["Content-Disposition"] = (
+        f'attachment; filename="events-{timezone.localdate():%Y-%m-%d}.{ending}"'
+    )
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
@@ -113,7 +120,9 @@ def event(request: HttpRequest, raw_file: str, raw_row: int) -> HttpResponse:
     found = queries.one_event(user, raw_file, raw_row)
     if found is None:
         raise Http404
-    finding = queries.findings_visible_to(user).filter(pk=found["finding"]).first() if found["finding"] else None
+    finding = (
+        queries.findings_visible_to(user).filter(pk=found["finding"]).first() if found["finding"] else None
+    )
     file = queries.ingests_visible_to(user).filter(sha256=raw_file, state=found["state"]).first()
     context = {
         "event": found,
@@ -158,7 +167,9 @@ def _owners(user: User, found: dict[str, Any]) -> dict[str, Any]:
 def _contacts(user: User, owner: Organisation | None) -> list[Contact]:
     """Whom to tell, as far as the user may see them: the contact may be that of a wider organisation."""
     told = contacts_to_tell(owner) if owner else []
-    visible = set(contacts_visible_to(user).filter(pk__in=[one.pk for one in told]).values_list("pk", flat=True))
+    visible = set(
+        contacts_visible_to(user).filter(pk__in=[one.pk for one in told]).values_list("pk", flat=True)
+    )
     return [one for one in told if one.pk in visible]
 
 

@@ -94,7 +94,10 @@ def original(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The file exactly as it came. Never shown by the browser: what is in it was written by others."""
     ingest = _ingest(request, pk)
     response = FileResponse(
-        raw.original(ingest.sha256), as_attachment=True, filename=ingest.name, content_type="application/octet-stream"
+        raw.original(ingest.sha256),
+        as_attachment=True,
+        filename=ingest.name,
+        content_type="application/octet-stream",
     )
     response["X-Content-Type-Options"] = "nosniff"
     return response
@@ -136,7 +139,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST or None, request.FILES or None)
     results = []
     if request.method == "POST" and form.is_valid():
-        results = [_receive(request, one, form.cleaned_data["feed"]) for one in form.cleaned_data["documents"]]
+        results = [
+            _receive(request, one, form.cleaned_data["feed"]) for one in form.cleaned_data["documents"]
+        ]
         if len(results) == 1 and "file" in results[0]:
             if not results[0]["created"]:
                 messages.info(request, _("This file came before: nothing was added."))
@@ -165,7 +170,9 @@ def feeds_page(request: HttpRequest) -> HttpResponse:
     text, used = request.GET.get("text", "").strip().lower(), bool(request.GET.get("used"))
     known = queries.files_by_feed(asker(request))
     found = [feed for feed in _sorted_feeds() if _fits(feed, text) and (not used or feed.code in known)]
-    page = Paginator([_feed_row(feed, known) for feed in found], FEEDS_PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator([_feed_row(feed, known) for feed in found], FEEDS_PER_PAGE).get_page(
+        request.GET.get("page")
+    )
     context = {"page": page, "total": len(feeds.catalogue().feeds), "text": text, "used": used}
     return render(request, "events/feeds.html", context)
 
@@ -188,4 +195,3 @@ def _feed_row(feed: Feed, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "files_url": f"{reverse('events:files')}?feed={feed.code}",
         "events_url": f"{reverse('events:explorer')}?feed={feed.code}",
     }
-
