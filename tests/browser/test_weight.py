@@ -48,6 +48,7 @@ def weigh(page: Page, address: str) -> Weight:
     return weight
 
 
+@pytest.mark.slow
 def test_it_keeps_every_page_light(visitor: Visitor, world: World) -> None:
     sample.build(world)
     heavy = {}
