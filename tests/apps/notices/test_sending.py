@@ -260,8 +260,9 @@ def test_it_says_so_when_nothing_is_left_to_tell(told: World, see: See, box: Pos
     see(line("198.51.100.1"))
     Finding.objects.update(status=Finding.Status.SOLVED)
     send_all()
-    assert (only().status, only().trouble) == (Status.HELD, Trouble.EMPTY)
+    assert (only().status, only().trouble) == (Status.DROPPED, Trouble.EMPTY)
     assert box.accepted == []
+    assert see(line("198.51.100.1", days_ago=0.1)) == 1, "it is back"
 
 
 def test_it_notes_on_the_findings_when_their_owner_was_told(told: World, see: See, box: Postbox) -> None:

@@ -158,6 +158,20 @@ def test_it_releases_what_a_person_answers_for(held: World, box: Postbox) -> Non
     assert Record.objects.get(verb="notices.notice.released").detail["reason"] == "The source agreed."
 
 
+def test_it_goes_on_as_soon_as_there_is_somebody_to_tell(held: World, box: Postbox) -> None:
+    notice = Notice.objects.get(organisation=held.bank)
+    url, client = reverse("notices:release", args=[notice.pk]), held.client(held.handler)
+    page = body_of(client.get(reverse("notices:notice", args=[notice.pk])))
+    assert reverse("registry:organisation", args=[held.bank.pk]) in page
+    body = body_of(client.post(url, {"reason": "Now."}, follow=True))
+    assert "still nobody to tell" in body
+    contact(held.bank, BANK, "fr")
+    response = client.post(url, {"reason": "Now."}, follow=True)
+    assert response.status_code == 200
+    again = Notice.objects.get(organisation=held.bank)
+    assert (again.status, again.recipient) == (Status.WAITING, BANK)
+
+
 def test_it_holds_and_sends_at_once_and_again(told: World, see: See, box: Postbox) -> None:
     see(line("198.51.100.1"))
     notice, client = Notice.objects.get(), told.client(told.handler)

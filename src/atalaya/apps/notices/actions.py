@@ -249,7 +249,7 @@ def prepare(notice_id: UUID | str, *, by: User | None = None) -> Notice:
             return _hold(notice, Trouble.NO_CONTACT, "", by=by)
         written = letter.write(notice, contact)
         if written is None:
-            return _hold(notice, Trouble.EMPTY, "", by=by)
+            return _drop(notice, by=by)
         _take_down(notice, written)
         if not written.gate.allowed:
             return _hold(notice, Trouble.MARKING, written.gate.reason, by=by)
@@ -297,6 +297,14 @@ def _seal(notice: Notice, contact: Contact, written: letter.Written, *, by: User
         "to": notice.recipient,
     }
     record("notices.notice.written", by=by, target=notice, detail=detail | {"sha256": notice.message_sha256})
+    return notice
+
+
+def _drop(notice: Notice, *, by: User | None) -> Notice:
+    """Nobody needs to be told: what it spoke of was solved, is gone, or belongs to somebody else now."""
+    notice.status, notice.trouble, notice.problem = Status.DROPPED, Trouble.EMPTY, ""
+    notice.save()
+    record("notices.notice.dropped", by=by, target=notice)
     return notice
 
 
@@ -454,8 +462,23 @@ def release(
     _allow(by, notice)
     if (source_agrees or plain) and not reason.strip():
         raise AtalayaError(_("Write the reason: it goes into the audit log."))
+    if notice.trouble == Trouble.NO_CONTACT:
+        return _with_contact(notice)
     _free(notice, by=by, reason=reason[:400], source_agrees=source_agrees, plain=plain)
     return Notice.objects.get(pk=notice.pk)
+
+
+def _with_contact(notice: Notice) -> Notice:
+    """The notice handed on to those who are to be told now. Raises AtalayaError when there is still nobody."""
+    contacts = contacts_to_tell(notice.organisation)
+    with transaction.atomic():
+        orphan = _orphans().filter(pk=notice.pk).first()
+        if not contacts or orphan is None:
+            raise AtalayaError(
+                _("There is still nobody to tell."), advice=_("Add a contact with an e-mail address first.")
+            )
+        _hand_on([orphan], contacts, timezone.now())
+    return Notice.objects.get(OPEN, organisation=notice.organisation, type=notice.type, contact=contacts[0])
 
 
 def send_now(notice: Notice, *, by: User) -> Notice:

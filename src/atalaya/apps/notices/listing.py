@@ -7,11 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.notices.models import Notice, Trouble
 from atalaya.web.listing import Column, Empty, Filter, Listing
+from atalaya.web.templatetags import ui
 
 
 def notice_url(notice: Notice) -> str:
@@ -47,6 +50,14 @@ def _language(notice: Notice) -> Any:
     return dict(settings.LANGUAGES).get(notice.language, notice.language)
 
 
+def _state_of(notice: Notice) -> SafeString:
+    """The status, and below it what is in the way."""
+    badge = ui.badge(notice.get_status_display(), notice.status)
+    if not notice.trouble:
+        return badge
+    return format_html('{}<br><span class="soft">{}</span>', badge, notice.get_trouble_display())
+
+
 def _class_choices() -> list[tuple[str, Any]]:
     return sorted(CLASSES.items(), key=lambda one: str(one[1]))
 
@@ -61,21 +72,20 @@ NOTICES = Listing(
     name="notices",
     columns=(
         Column("id", _("Identifier"), "pk", shown=False),
-        Column("token", _("Token"), "reply_token", kind="code", link=notice_url),
-        Column("organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_organisation_url),
-        Column("class", _("Class"), lambda one: class_name(one.type), sort="type"),
+        Column("created_at", _("Begun"), kind="time", sort="created_at"),
+        Column("class", _("Class"), lambda one: class_name(one.type), sort="type", link=notice_url),
         Column("type", _("Class code"), shown=False),
+        Column("organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_organisation_url),
         Column("severity", _("Severity"), kind="severity", sort="severity"),
         Column("recipient", _("Recipient"), sort="recipient"),
-        Column("language", _("Language"), cell=_language),
+        Column("language", _("Language"), cell=_language, sort="language"),
         Column("tlp", _("Marking"), kind="tlp"),
-        Column("status", _("Status"), kind="status", sort="status"),
-        Column("trouble", _("Problem"), lambda one: one.get_trouble_display(), exported=False),
+        Column("status", _("Status"), cell=_state_of, sort="status"),
+        Column("token", _("Token"), "reply_token", shown=False),
         Column("trouble_code", _("Problem code"), "trouble", shown=False),
         Column("protection", _("Protection"), kind="status", shown=False),
         Column("send_after", _("Leaves"), kind="time", sort="send_after", shown=False),
-        Column("sent_at", _("Sent"), kind="time", sort="sent_at"),
-        Column("created_at", _("Begun"), kind="time", sort="created_at"),
+        Column("sent_at", _("Sent"), kind="time", shown=False),
         Column("message_id", _("Message-ID"), kind="code", shown=False),
     ),
     filters=(

@@ -40,6 +40,7 @@ class Notice(models.Model):
         SENT = "sent", _("sent")
         FAILED = "failed", _("not delivered")
         HELD = "held", _("held back")
+        DROPPED = "dropped", _("not needed any more")
 
     class Protection(models.TextChoices):
         NONE = "none", _("plain")

@@ -14,6 +14,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -24,7 +25,7 @@ from atalaya.apps.events.queries import findings_visible_to, is_staff
 from atalaya.apps.notices import actions, keys, letter, outbox, queries
 from atalaya.apps.notices.forms import HoldForm, ReleaseForm
 from atalaya.apps.notices.listing import NOTICES
-from atalaya.apps.notices.models import Notice, NoticeFinding
+from atalaya.apps.notices.models import Notice, NoticeFinding, Trouble
 from atalaya.apps.notices.wording import FILES, topics, wording
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, asker, has, needs
@@ -133,9 +134,19 @@ def _decisions(user: User, found: Notice) -> dict[str, Any]:
     return {
         "release": ReleaseForm(notice=found) if found.status == Status.HELD else None,
         "hold": HoldForm() if open_now and found.status in (Status.WAITING, Status.READY) else None,
+        "mend_url": _mend_url(found),
         "may_hasten": found.status in (Status.WAITING, Status.READY),
         "may_repeat": found.status in (Status.FAILED, Status.SENT),
     }
+
+
+def _mend_url(found: Notice) -> str:
+    """Where in the registry the cause of the trouble is."""
+    if found.trouble == Trouble.NO_CONTACT:
+        return reverse("registry:organisation", args=[found.organisation_id])
+    if found.trouble in (Trouble.EXPIRED, Trouble.REVOKED, Trouble.UNUSABLE) and found.contact_id:
+        return reverse("registry:contact", args=[found.contact_id])
+    return ""
 
 
 @require_POST
