@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv as reference
 import io
 import random
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -209,3 +210,12 @@ def test_it_gives_the_same_rows_whatever_the_block_size() -> None:
     data = ("a,b,c\n" + "\n".join(lines)).encode()
     whole = read(data)
     assert whole == read(data, block_bytes=97) == read(data, block_bytes=1024)
+
+
+@pytest.mark.parametrize("line", ['x","y', 'a,"', '"2026","b","', '"', 'a"b,"c'])
+def test_it_is_quick_on_lines_made_to_be_joined(line: str) -> None:
+    data = ("a,b\n" + f"{line}\n" * (limits.MIB // 8 // (len(line) + 1)) + "1,2\n").encode()
+    start = time.process_time()
+    kept, rejects = read(data)
+    assert time.process_time() - start < 20
+    assert max([*kept, *rejects]) == len(kept) + len(rejects)

@@ -23,7 +23,7 @@ class Block:
     """Whole lines, each ending in a line feed. `last`: nothing follows that could belong to them.
 
     `long_line` holds the start of a line over `limits.LINE_BYTES`, which came after `data` and was skipped.
-    A reader may set `consumed` below len(data) in a block that is not the last: the rest starts the next block.
+    A reader may set `consumed` below len(data): the rest starts the next block.
     """
 
     data: bytes
@@ -67,7 +67,7 @@ class LineBlocks:
             data += tail
         if self._truncated:
             cut = data.rfind(b"\n") + 1
-            self.cut_off = data[cut:]
+            self.cut_off = self.cut_off or data[cut:]
             return Block(data[:cut], last=True)
         whole = data if data[-1:] in (b"\n", b"") else data + b"\n"
         return Block(whole, last=self._end)

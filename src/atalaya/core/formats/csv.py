@@ -24,6 +24,9 @@ from atalaya.core.formats.quoting import Lines, Positions, look
 
 BOM = b"\xef\xbb\xbf"
 
+MOST_LINES = 250_000
+"""Lines of one batch: very short ones take much more memory as rows than as text."""
+
 
 def read(
     stream: BufferedIOBase, *, first_row: int = 1, delimiter: str = ",", block_bytes: int = limits.BATCH_BYTES
@@ -120,14 +123,18 @@ class _Reader:
     def _batch(self, data: bytes, block: Block) -> Iterator[Batch]:
         width, delimiter = len(self._schema), self._delimiter
         lines = look(data, columns=width, delimiter=ord(delimiter), longest=limits.CELL_CHARS)
-        odd = OddLines(data, lines, self._lenient, last=block.last)
+        last = block.last
+        if len(lines.ends) > MOST_LINES:
+            lines, last = lines.first(MOST_LINES), False
+            data = data[: int(lines.ends[-1]) + 1]
+        odd = OddLines(data, lines, self._lenient, last=last)
         frame = self._fast(data, lines)
         if frame is None:
             # The fast reader sees other records than the check did: then every line goes the slow way.
             lines.plain[:] = False
-            odd = OddLines(data, lines, self._lenient, last=block.last)
+            odd = OddLines(data, lines, self._lenient, last=last)
             frame = pl.DataFrame(schema=self._schema)
-        if odd.consumed < len(data):
+        if odd.consumed < len(block.data):
             block.consumed = odd.consumed
         rows = self._row - 1 + np.cumsum(odd.counted)
         if len(rows):

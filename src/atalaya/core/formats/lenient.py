@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from atalaya.core.formats import reasons
 from atalaya.core.formats.quoting import Lines
 
 csv.field_size_limit(limits.LINE_BYTES)
+
+MOST_JOINED = 10_000
+"""Lines of one record."""
+LINE_COST = 200
+"""What looking at one line costs, in bytes that could be looked at in the same time."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,11 @@ class Lenient:
     def __init__(self, columns: int, delimiter: str = ",") -> None:
         self._columns = columns
         self._delimiter = delimiter
+        self._patience = 0
+
+    def start(self) -> None:
+        """Start with a new block: so many bytes may be looked at in vain for the end of a quotation."""
+        self._patience = limits.BATCH_BYTES
 
     def record(self, lines: Iterator[bytes], *, last: bool) -> Record:
         """Read the record that starts with the first of `lines`; more are taken only where quotation needs them.
@@ -46,47 +57,28 @@ class Lenient:
         text, reason = _text(first)
         if text is None:
             return Record(1, reason=reason)
-        alone = self._parse([text])
-        if alone is None:
-            return Record(1, reason=reasons.RETURN)
-        cells, open_ended = alone
-        if open_ended:
-            return self._joined(text, lines, last=last)
-        return self._judge(cells, 1)
-
-    def _joined(self, text: str, lines: Iterator[bytes], *, last: bool) -> Record:
-        """Read a record that needs more lines than its first."""
-        taken, size = [text], len(text)
-        for line in lines:
-            more, _ = _text(line)
-            size += len(line)
-            if more is None or size > limits.LINE_BYTES:
-                return Record(1, reason=reasons.QUOTE)
-            taken.append(more)
-            if '"' in more and not self._open(taken):
-                return self._judge_joined(taken)
-        return Record(1, reason=reasons.QUOTE) if last else Record(0)
-
-    def _open(self, taken: list[str]) -> bool:
-        parsed = self._parse(taken)
-        return parsed is None or parsed[1]
-
-    def _judge_joined(self, taken: list[str]) -> Record:
-        try:
-            cells = next(csv.reader(taken, delimiter=self._delimiter, strict=True))
-        except csv.Error:
-            return Record(1, reason=reasons.QUOTE)
-        record = self._judge(cells, len(taken))
-        return record if record.cells is not None else Record(1, reason=reasons.QUOTE)
-
-    def _parse(self, taken: list[str]) -> tuple[list[str], bool] | None:
-        """Cells of the lines, and whether a quotation mark is still open; None for a stray carriage return."""
-        reader = csv.reader([*taken, "\n"], delimiter=self._delimiter)
+        reader = csv.reader([text, "\n"], delimiter=self._delimiter)
         try:
             cells = next(reader)
         except csv.Error:
-            return None
-        return cells, reader.line_num > len(taken)
+            return Record(1, reason=reasons.RETURN)
+        return self._judge(cells, 1) if reader.line_num == 1 else self._joined(text, lines, last=last)
+
+    def _joined(self, first: str, lines: Iterator[bytes], *, last: bool) -> Record:
+        """Read a record that needs more lines than its first: only a strictly right one counts."""
+        taker = _Taker(lines, min(limits.LINE_BYTES, self._patience))
+        try:
+            cells = next(csv.reader(chain([first], taker), delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return self._in_vain(taker, last=last)
+        record = self._judge(cells, 1 + taker.taken)
+        return record if record.cells is not None else self._in_vain(taker, last=last)
+
+    def _in_vain(self, taker: _Taker, *, last: bool) -> Record:
+        if taker.ended and not taker.refused and not last:
+            return Record(0)
+        self._patience -= taker.size + taker.taken * LINE_COST
+        return Record(1, reason=reasons.QUOTE)
 
     def _judge(self, cells: list[str], lines: int) -> Record:
         if len(cells) != self._columns:
@@ -94,6 +86,33 @@ class Lenient:
         if max(map(len, cells)) > limits.CELL_CHARS:
             return Record(lines, reason=reasons.LONG_CELL.format(limit=limits.CELL_CHARS))
         return Record(lines, cells=cells)
+
+
+class _Taker:
+    """Hands out lines as text and counts them. ended: there were no more, or the next was refused."""
+
+    def __init__(self, lines: Iterator[bytes], most: int) -> None:
+        self._lines = lines
+        self._most = most
+        self.taken = 0
+        self.size = 0
+        self.ended = False
+        self.refused = False
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines, None)
+        text = None
+        if line is not None:
+            self.size += len(line)
+            text = _text(line)[0] if self.size <= self._most and self.taken < MOST_JOINED else None
+        if text is None:
+            self.ended, self.refused = True, line is not None
+            raise StopIteration
+        self.taken += 1
+        return text
 
 
 def _text(line: bytes) -> tuple[str | None, str]:
@@ -125,6 +144,7 @@ class OddLines:
         self.counted = np.ones(len(lines.ends), np.int64)
         self.counted[lines.blank] = 0
         self.consumed = len(data)
+        lenient.start()
         taken = 0
         for at in np.flatnonzero(~lines.plain & ~lines.blank).tolist():
             if at >= taken and not self._take(at, lenient.record(self._from(at), last=last)):

@@ -9,7 +9,7 @@ word of bits for each character of interest, so that the check costs a fraction 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,16 @@ class Lines:
     plain: Flags
     blank: Flags
     simple: bool
+
+    def first(self, count: int) -> Lines:
+        """The first lines alone."""
+        return replace(
+            self,
+            starts=self.starts[:count],
+            ends=self.ends[:count],
+            plain=self.plain[:count],
+            blank=self.blank[:count],
+        )
 
 
 def look(data: bytes, *, columns: int, delimiter: int = COMMA, longest: int) -> Lines:
