@@ -53,7 +53,9 @@ def node(data: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ATALAYA_")}
     environment |= {"ATALAYA_DATA": str(data), "ATALAYA_WEB_PORT": str(port), "ATALAYA_NODE_STATE": "BB"}
     environment["PYTHONPATH"] = str(ROOT / "src")
-    process = subprocess.Popen([sys.executable, "-m", "atalaya.site.cli", "up"], env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "atalaya.site.cli", "up"], env=environment, stderr=subprocess.DEVNULL
+    )
     try:
         yield process, port
     finally:
@@ -79,7 +81,9 @@ def memory(pid: int) -> tuple[float, float]:
     resident = proportional = 0
     for process in family(pid):
         fields = dict(
-            line.split(":", 1) for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines() if ":" in line and "-" not in line.split(":")[0]
+            line.split(":", 1)
+            for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+            if ":" in line and "-" not in line.split(":")[0]
         )
         resident += int(fields["Rss"].split()[0])
         proportional += int(fields["Pss"].split()[0])
@@ -97,7 +101,15 @@ def installed_size() -> float:
     with tempfile.TemporaryDirectory(prefix="atalaya-size-") as folder:
         venv = Path(folder) / "venv"
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        install = [str(venv / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes"]
+        install = [
+            str(venv / "bin/python"),
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "--require-hashes",
+        ]
         install += ["--only-binary", ":all:", "-r", str(ROOT / "requirements.lock")]
         subprocess.run(install, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return (disk(venv) + disk(ROOT / "src")) / MIB

@@ -103,13 +103,20 @@ class Node:
     def run(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run one command of the command line to its end."""
         command = [sys.executable, "-m", "atalaya.site.cli", *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=seconds)
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=False, timeout=seconds
+        )
 
     def python(self, code: str, seconds: float = 120) -> str:
         """Run Python code in the node's own Django and return what it printed."""
         start = "from atalaya.site.cli import start_django; start_django()\n"
         done = subprocess.run(
-            [sys.executable, "-c", start + code], env=self.environment, capture_output=True, text=True, check=False, timeout=seconds
+            [sys.executable, "-c", start + code],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

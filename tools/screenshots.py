@@ -57,17 +57,24 @@ def places(page: Page) -> list[str]:
     return list(dict.fromkeys(["/", *links]))
 
 
-def pictures(browser: Browser, base: str, session: BrowserContext, options: argparse.Namespace) -> Iterator[Path]:
+def pictures(
+    browser: Browser, base: str, session: BrowserContext, options: argparse.Namespace
+) -> Iterator[Path]:
     """Take every page in every view; yields each picture's path."""
     state = session.storage_state()
     pages = options.pages or places(session.new_page())
-    for view in [View(w, lang, t) for w in options.widths for lang in options.languages for t in options.themes]:
+    for view in [
+        View(w, lang, t) for w in options.widths for lang in options.languages for t in options.themes
+    ]:
         size = {"width": view.width, "height": 900 if view.width > 600 else 844}
         scheme = "dark" if view.theme == "dark" else "light"
         context = browser.new_context(base_url=base, storage_state=state, viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
         context.add_cookies([{"name": "django_language", "value": view.language, "url": base}])
         page = context.new_page()
-        page.on("console", lambda message: print("  !", message.text, file=sys.stderr) if message.type == "error" else None)
+        page.on(
+            "console",
+            lambda message: print("  !", message.text, file=sys.stderr) if message.type == "error" else None,
+        )
         for path in pages:
             page.goto(path, wait_until="networkidle")
             name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "desk"
@@ -79,7 +86,9 @@ def pictures(browser: Browser, base: str, session: BrowserContext, options: argp
 
 def main() -> int:
     """Read the options, take the pictures, print their paths."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("base")
     parser.add_argument("--email", required=True)
     parser.add_argument("--password-file", type=Path, required=True)

@@ -116,7 +116,9 @@ class Visitor:
     def page(self, cookies: dict[str, str], **options: Any) -> Page:
         """A fresh browser window with these cookies. Options as of Playwright's `new_context`."""
         context = self.browser.new_context(base_url=self.server, locale="en-GB", **options)
-        context.add_cookies([{"name": name, "value": value, "url": self.server} for name, value in cookies.items()])
+        context.add_cookies(
+            [{"name": name, "value": value, "url": self.server} for name, value in cookies.items()]
+        )
         self.contexts.append(context)
         return context.new_page()
 

@@ -35,12 +35,28 @@ BODIES = (
 TROUBLE = (
     ("shadowserver-scan-rdp", "vulnerable", "potentially-unwanted-accessible", "open-rdp", 4, 3389, ""),
     ("shadowserver-scan-smb", "vulnerable", "potentially-unwanted-accessible", "open-smb", 4, 445, ""),
-    ("shadowserver-scan-exchange", "vulnerable", "vulnerable-system", "vulnerable-exchange-server", 5, 443, ""),
+    (
+        "shadowserver-scan-exchange",
+        "vulnerable",
+        "vulnerable-system",
+        "vulnerable-exchange-server",
+        5,
+        443,
+        "",
+    ),
     ("shadowserver-event4-sinkhole", "malicious-code", "infected-system", "sinkhole", 4, None, "mirai"),
     ("shadowserver-scan-snmp", "vulnerable", "ddos-amplifier", "open-snmp", 3, 161, ""),
     ("shadowserver-scan-ssl-poodle", "vulnerable", "weak-crypto", "ssl-poodle", 2, 443, ""),
     ("shadowserver-compromised-website", "intrusions", "system-compromise", "webshell", 5, 443, ""),
-    ("shadowserver-event4-honeypot-brute-force", "intrusion-attempts", "brute-force", "ssh-brute-force", 4, None, ""),
+    (
+        "shadowserver-event4-honeypot-brute-force",
+        "intrusion-attempts",
+        "brute-force",
+        "ssh-brute-force",
+        4,
+        None,
+        "",
+    ),
 )
 
 
@@ -54,18 +70,33 @@ def build(world: World, *, findings: int = 400, seed: int = 7) -> None:
     _notices(world, bodies, dice)
     events(world, dice)
     now = timezone.now()
-    Job.objects.create(name="notices.send", status=Job.Status.DEAD, attempts=8, finished_at=now, error="The mail server refused.")
+    Job.objects.create(
+        name="notices.send",
+        status=Job.Status.DEAD,
+        attempts=8,
+        finished_at=now,
+        error="The mail server refused.",
+    )
     Job.objects.create(name="events.process", status=Job.Status.DONE, attempts=1, finished_at=now)
 
 
 def events(world: World, dice: random.Random, *, days: int = 40) -> int:
     """Events of the world's first state in the event table, up to now; returns how many."""
     now = timezone.now()
-    frame = pl.concat(list(_days(dice, now, days))).with_columns(raw_row=pl.int_range(pl.len(), dtype=pl.Int64))
+    frame = pl.concat(list(_days(dice, now, days))).with_columns(
+        raw_row=pl.int_range(pl.len(), dtype=pl.Int64)
+    )
     empty = pl.DataFrame(schema={"row": pl.Int64, "field": pl.String, "reason": pl.String, "raw": pl.String})
     ready = Mapped(frame, empty, frame.height)
     sha256 = hashlib.sha256(world.port.pk.bytes).hexdigest()
-    run([ready], store=event_table(), sha256=sha256, state=world.state.code, networks=networks(), observed_at=now)
+    run(
+        [ready],
+        store=event_table(),
+        sha256=sha256,
+        state=world.state.code,
+        networks=networks(),
+        observed_at=now,
+    )
     return frame.height
 
 
@@ -101,7 +132,9 @@ def _organisations(state: State) -> list[Organisation]:
 def _networks(bodies: list[Organisation], dice: random.Random) -> None:
     now = timezone.now()
     for at, body in enumerate(bodies):
-        Network.objects.create(organisation=body, kind="prefix", value=f"203.0.113.{at * 8}/29", source="LACNIC")
+        Network.objects.create(
+            organisation=body, kind="prefix", value=f"203.0.113.{at * 8}/29", source="LACNIC"
+        )
         Network.objects.create(organisation=body, kind="domain", value=f"body{at}.example")
         certificate = None
         if dice.random() < 0.6:
@@ -134,7 +167,9 @@ def _files(world: World, dice: random.Random) -> None:
             )  # fmt: skip
             if bad and not failed:
                 reason = "This is not an IP address."
-                Reject.objects.create(ingest=made, row=12, field="source.ip", reason=reason, raw="2026-11-20,not-an-ip,tcp")
+                Reject.objects.create(
+                    ingest=made, row=12, field="source.ip", reason=reason, raw="2026-11-20,not-an-ip,tcp"
+                )
 
 
 def _findings(state: State, bodies: list[Organisation], dice: random.Random, count: int) -> None:
@@ -146,10 +181,21 @@ def _findings(state: State, bodies: list[Organisation], dice: random.Random, cou
         last = min(now - timedelta(minutes=dice.randint(5, 3000)), now)
         rows.append(
             Finding(
-                key=key, state=state.code, organisation=dice.choice(bodies[: 4 + key % len(bodies)]), feed=feed,
-                taxonomy=taxonomy, type=kind, identifier=identifier, severity=severity, port=port, malware=malware,
+                key=key,
+                state=state.code,
+                organisation=dice.choice(bodies[: 4 + key % len(bodies)]),
+                feed=feed,
+                taxonomy=taxonomy,
+                type=kind,
+                identifier=identifier,
+                severity=severity,
+                port=port,
+                malware=malware,
                 address=f"203.0.113.{dice.randint(0, 160)}" if key % 9 else f"2001:db8:{key % 30:x}::{key:x}",
-                first_seen=min(first, last), last_seen=last, count=dice.randint(1, 60), changed_at=last,
+                first_seen=min(first, last),
+                last_seen=last,
+                count=dice.randint(1, 60),
+                changed_at=last,
                 status=dice.choices(["open", "gone", "back", "solved"], [6, 3, 0.5, 0.5])[0],
             )  # fmt: skip
         )

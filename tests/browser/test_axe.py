@@ -21,7 +21,9 @@ VIEWS: list[dict[str, Any]] = [
 
 def problems(page: Page) -> list[str]:
     """What axe finds on this page, one line for each element."""
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
+    found = Axe().run(
+        page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+    )
     return [
         f"{violation['id']}: {node['html'][:160]} | {node['failureSummary'][:300]}"
         for violation in found.response["violations"]

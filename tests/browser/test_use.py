@@ -23,14 +23,18 @@ def lead(visitor: Visitor, world: World) -> Page:
 def complaints(page: Page) -> list[str]:
     """What the browser says on its console from now on: blocked scripts and styles among it."""
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None
+    )
     page.on("pageerror", lambda error: said.append(str(error)))
     return said
 
 
 def test_it_filters_sorts_and_turns_pages_without_script(visitor: Visitor, world: World) -> None:
     sample.build(world, findings=120)
-    page = visitor.page(cookies_of(world, world.lead), java_script_enabled=False, viewport={"width": 1400, "height": 900})
+    page = visitor.page(
+        cookies_of(world, world.lead), java_script_enabled=False, viewport={"width": 1400, "height": 900}
+    )
     page.goto("/events/findings/")
     expect(page.locator("tbody tr")).to_have_count(50)
     page.get_by_role("link", name="2", exact=True).click()
@@ -61,7 +65,9 @@ def test_it_changes_only_the_list_when_script_runs(lead: Page) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize(("name", "lang"), [("español", "es"), ("français", "fr"), ("Português Brasileiro", "pt-br")])
+@pytest.mark.parametrize(
+    ("name", "lang"), [("español", "es"), ("français", "fr"), ("Português Brasileiro", "pt-br")]
+)
 def test_it_changes_the_language_in_one_click_and_stays_on_the_page(lead: Page, name: str, lang: str) -> None:
     lead.goto("/events/findings/?status=gone")
     lead.get_by_role("button", name=name).click()

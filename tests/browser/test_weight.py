@@ -76,6 +76,8 @@ def test_it_sends_a_list_of_fifty_rows_in_sixty_kilobytes(visitor: Visitor, worl
     assert again.total <= HTML, "a second view only needs the page itself"
 
 
-@pytest.mark.parametrize(("path", "limit"), [("atalaya.css", CSS), ("icons.svg", 3 * KB), ("atalaya.js", 2 * KB)])
+@pytest.mark.parametrize(
+    ("path", "limit"), [("atalaya.css", CSS), ("icons.svg", 3 * KB), ("atalaya.js", 2 * KB)]
+)
 def test_it_keeps_its_own_files_small(path: str, limit: int) -> None:
     assert len(gzip.compress((STATIC / path).read_bytes())) <= limit

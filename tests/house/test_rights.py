@@ -48,7 +48,8 @@ OWN_ACCOUNT = ("/account/", "/people/me/", "/health", DESCRIPTION)
 """Where everybody changes their own account, and theirs only."""
 CSV_HEAD = '"timestamp","severity","ip","protocol","port","hostname","tag","asn","geo","region","city","naics","hostname_source","sector"\n'
 CHANGING = re.compile(
-    r'<time.*?</time>|value="[\w-]{30,}"|\d{4}-\d\d-\d\dT[\d:.+-]+|\d\d:\d\d(:\d\d)?|data-[\w-]+="[^"]{20,}"|csrf[^>]{0,200}>', re.IGNORECASE | re.DOTALL
+    r'<time.*?</time>|value="[\w-]{30,}"|\d{4}-\d\d-\d\dT[\d:.+-]+|\d\d:\d\d(:\d\d)?|data-[\w-]+="[^"]{20,}"|csrf[^>]{0,200}>',
+    re.IGNORECASE | re.DOTALL,
 )
 """What differs between two answers for other reasons: request tokens and the time of day."""
 
@@ -87,13 +88,20 @@ def node(world: World, tmp_path: Path, settings: Any) -> World:
     Network.objects.create(organisation=world.foreign_organisation, kind="prefix", value="203.0.113.0/24")
     for state, address in (("TT", "198.51.100.7"), ("BB", "203.0.113.7")):
         notices.ensure_team_key(state)
-        _ingest(state, [f'"2026-11-20 10:00:00","high","{address}","tcp","3389","h.example","rdp","64496","XX","","","","",""\n'])
+        _ingest(
+            state,
+            [
+                f'"2026-11-20 10:00:00","high","{address}","tcp","3389","h.example","rdp","64496","XX","","","","",""\n'
+            ],
+        )
     return world
 
 
 def _ingest(state: str, rows: list[str]) -> Ingest:
     text = (CSV_HEAD + "".join(rows)).encode()
-    ingest, _ = events.receive(text, by=None, state=state, name="2026-11-20-scan_rdp-x.csv", channel="command")
+    ingest, _ = events.receive(
+        text, by=None, state=state, name="2026-11-20-scan_rdp-x.csv", channel="command"
+    )
     done = events.process(ingest.pk)
     assert done.status == Ingest.Status.DONE, done.message
     return done
@@ -108,7 +116,11 @@ def fill(world: World) -> dict[str, list[str]]:
         fingerprint=info.fingerprint, armored=cert, user_ids=list(info.user_ids), status=info.status.value
     )
     contact = Contact.objects.create(
-        organisation=world.port, name="Quetzal", email="quetzal@port.example", certificate=certificate, language="en"
+        organisation=world.port,
+        name="Quetzal",
+        email="quetzal@port.example",
+        certificate=certificate,
+        language="en",
     )
     network = Network.objects.create(organisation=world.port, kind="prefix", value="192.0.2.0/24")
     Network.objects.create(organisation=world.port, kind="domain", value="quetzal.example")
@@ -120,11 +132,21 @@ def fill(world: World) -> dict[str, list[str]]:
     token, _ = people.create_token(world.handler, by=world.handler, name="quetzal", scopes=["events:read"])
     membership = Membership.objects.get(user=world.member)
     finding = Finding.objects.filter(organisation=world.port).first()
-    assert finding is not None and Notice.objects.filter(organisation=world.port).exists() and Reject.objects.exists()
+    assert (
+        finding is not None
+        and Notice.objects.filter(organisation=world.port).exists()
+        and Reject.objects.exists()
+    )
     rows = [world.port, contact, network, certificate, ingest, token, world.handler, world.member]
-    rows += list(Notice.objects.filter(organisation=world.port)) + list(Job.objects.all()[:1]) + list(ImportPlan.objects.all()[:1])
+    rows += (
+        list(Notice.objects.filter(organisation=world.port))
+        + list(Job.objects.all()[:1])
+        + list(ImportPlan.objects.all()[:1])
+    )
     keys = [str(row.pk) for row in rows]
-    record = Record.objects.filter(target_id=str(world.port.pk)).first() or Record.objects.order_by("-seq").first()
+    record = (
+        Record.objects.filter(target_id=str(world.port.pk)).first() or Record.objects.order_by("-seq").first()
+    )
     assert record is not None
     return {
         "UUIDConverter": keys, "UUIDStrConverter": keys, "StringConverter": keys,
@@ -258,7 +280,15 @@ def _tables() -> dict[str, int]:
 
 def test_it_tries_every_kind_of_parameter() -> None:
     kinds = {kind for route in routes() for _name, kind in route.parameters}
-    known = {"UUIDConverter", "UUIDStrConverter", "StringConverter", "IntConverter", "FindingKey", "Sha256", "SlugConverter"}
+    known = {
+        "UUIDConverter",
+        "UUIDStrConverter",
+        "StringConverter",
+        "IntConverter",
+        "FindingKey",
+        "Sha256",
+        "SlugConverter",
+    }
     assert kinds <= known
     assert len(routes()) > 80
     assert UUID(int=0) and Token is not None

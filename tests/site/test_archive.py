@@ -29,9 +29,11 @@ def test_it_brings_back_what_it_took(tmp_path: Path) -> None:
         summary = archive.backup(tmp_path / "b.tar")
     assert (tmp_path / "b.tar").stat().st_mode & 0o077 == 0
     after = config.load({"ATALAYA_DATA": str(tmp_path / "after")})
-    assert archive.restore(tmp_path / "b.tar", after)["files"] == summary["files"] == 4
+    assert archive.restore(tmp_path / "b.tar", after)["files"] == summary["files"] == 5
     for name in archive.FOLDERS:
-        assert (after.data / name / "deep" / "file").read_bytes() == (before.data / name / "deep" / "file").read_bytes()
+        assert (after.data / name / "deep" / "file").read_bytes() == (
+            before.data / name / "deep" / "file"
+        ).read_bytes()
     import sqlite3
 
     with sqlite3.connect(after.data / archive.SQLITE_NAME) as db:

@@ -42,4 +42,9 @@ def test_it_says_what_an_unknown_command_could_have_been(tmp_path: Path) -> None
 
 def test_it_prints_help_quickly_without_loading_the_framework() -> None:
     code = "import sys; from atalaya.site import cli; cli.build_parser(); sys.exit('django' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, check=False
+        ).returncode
+        == 0
+    )

@@ -18,7 +18,9 @@ def test_it_needs_no_file(tmp_path: Path) -> None:
 
 
 def test_it_reads_the_file_and_lets_the_environment_win(tmp_path: Path) -> None:
-    loaded = load(tmp_path, '[web]\nport = 9000\nthreads = 8\n[node]\nstate = "BB"\n', ATALAYA_WEB_PORT="9001")
+    loaded = load(
+        tmp_path, '[web]\nport = 9000\nthreads = 8\n[node]\nstate = "BB"\n', ATALAYA_WEB_PORT="9001"
+    )
     assert (loaded.web.port, loaded.web.threads, loaded.node.state) == (9001, 8, "BB")
 
 

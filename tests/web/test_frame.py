@@ -27,7 +27,9 @@ def places(user: User | None, address: str = "/") -> dict[str, bool]:
 
 
 def test_it_offers_each_person_the_places_they_may_go_to(world: World) -> None:
-    people, jobs, records, files = (reverse(name) for name in ("people:list", "jobs:list", "records:list", "events:files"))
+    people, jobs, records, files = (
+        reverse(name) for name in ("people:list", "jobs:list", "records:list", "events:files")
+    )
     assert {people, jobs, records, files} <= set(places(world.admin))
     assert records in places(world.lead) and people not in places(world.lead)
     assert not {people, jobs, records} & set(places(world.reader))
@@ -44,7 +46,12 @@ def test_it_leads_nobody_to_a_page_that_refuses_them(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("address", "here"),
-    [("/", "/"), ("/events/", "/events/"), ("/events/findings/12/", "/events/findings/"), ("/elsewhere/", None)],
+    [
+        ("/", "/"),
+        ("/events/", "/events/"),
+        ("/events/findings/12/", "/events/findings/"),
+        ("/elsewhere/", None),
+    ],
 )
 def test_it_marks_the_place_that_is_shown(world: World, address: str, here: str | None) -> None:
     current = [url for url, shown in places(world.admin, address).items() if shown]
@@ -65,8 +72,6 @@ def test_it_offers_four_languages_and_changes_to_each(world: World) -> None:
         assert f'<html lang="{code}">' in page
         assert re.search(rf'value="{code}"[^>]*aria-current="true"', page)
         assert page.count('name="language"') >= 4
-
-
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
@@ -115,4 +120,6 @@ def test_it_serves_plain_names_until_files_are_collected(tmp_path: Path) -> None
     with override_settings(STATIC_ROOT=str(tmp_path)):
         assert HashedStatics(location=str(tmp_path)).hashed_name("atalaya.css") == "atalaya.css"
         (tmp_path / "atalaya.css").write_text("a{}")
-        assert re.fullmatch(r"atalaya\.[0-9a-f]{12}\.css", HashedStatics(location=str(tmp_path)).hashed_name("atalaya.css"))
+        assert re.fullmatch(
+            r"atalaya\.[0-9a-f]{12}\.css", HashedStatics(location=str(tmp_path)).hashed_name("atalaya.css")
+        )

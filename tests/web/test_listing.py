@@ -44,7 +44,12 @@ LISTING = Listing(
 def many(world: World) -> World:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     Organisation.objects.bulk_create(
-        Organisation(state=world.state, name=f"Body {n:03}", sector="energy", created_at=start + timedelta(days=n // 40))
+        Organisation(
+            state=world.state,
+            name=f"Body {n:03}",
+            sector="energy",
+            created_at=start + timedelta(days=n // 40),
+        )
         for n in range(120)
     )
     return world
@@ -196,15 +201,26 @@ class Numbers:
 
 
 def test_it_takes_rows_from_anything_that_counts_sorts_and_slices() -> None:
-    over = Filter("over", "Over", "number", apply=lambda source, value: Numbers([r for r in source.rows if r["n"] > value]))
-    listing = Listing("numbers", (Column("n", "N", kind="number", sort="n"),), (over,), order="-n", tie="", page_size=10)
+    over = Filter(
+        "over",
+        "Over",
+        "number",
+        apply=lambda source, value: Numbers([r for r in source.rows if r["n"] > value]),
+    )
+    listing = Listing(
+        "numbers", (Column("n", "N", kind="number", sort="n"),), (over,), order="-n", tie="", page_size=10
+    )
     source = Numbers([{"n": n} for n in range(100)])
-    assert [r["n"] for r in listing.answer(QueryDict("over=49&page=2"), source)["results"]] == list(range(89, 79, -1))
+    assert [r["n"] for r in listing.answer(QueryDict("over=49&page=2"), source)["results"]] == list(
+        range(89, 79, -1)
+    )
     body = b"".join(listing.page(ask("format=csv&over=97"), source).streaming_content)  # type: ignore[attr-defined]
     assert body == b"n\r\n99\r\n98\r\n"
 
 
-def test_it_asks_the_database_a_fixed_number_of_times(many: World, django_assert_max_num_queries: Any) -> None:
+def test_it_asks_the_database_a_fixed_number_of_times(
+    many: World, django_assert_max_num_queries: Any
+) -> None:
     with django_assert_max_num_queries(2):
         shown = LISTING.shown(QueryDict(), Organisation.objects.select_related("state"))
         list(shown.rows)

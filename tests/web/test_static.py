@@ -45,12 +45,19 @@ def test_it_has_the_same_dark_colours_for_the_device_and_for_the_choice() -> Non
 def test_it_uses_only_icons_that_are_drawn() -> None:
     sprite = ET.parse(STATIC / "icons.svg")
     drawn = {symbol.get("id") for symbol in sprite.iter("{http://www.w3.org/2000/svg}symbol")}
-    used = {(path.name, name) for path in TEMPLATES for name in re.findall(r'{%\s*icon "([\w-]+)"', path.read_text("utf-8"))}
+    used = {
+        (path.name, name)
+        for path in TEMPLATES
+        for name in re.findall(r'{%\s*icon "([\w-]+)"', path.read_text("utf-8"))
+    }
     assert {(path, name) for path, name in used if name not in drawn} == set()
 
 
 def test_it_has_no_inline_script_style_or_handler_in_any_template() -> None:
-    bad = re.compile(r"<style|\sstyle=|\son[a-z]+=[\"']|<script(?![^>]*\ssrc=)|hx-on|hx-vals=.js:|javascript:|hx-live", re.I)
+    bad = re.compile(
+        r"<style|\sstyle=|\son[a-z]+=[\"']|<script(?![^>]*\ssrc=)|hx-on|hx-vals=.js:|javascript:|hx-live",
+        re.I,
+    )
     found = {str(path.relative_to(ROOT)): bad.findall(path.read_text("utf-8")) for path in TEMPLATES}
     assert {path: hits for path, hits in found.items() if hits} == {}
 

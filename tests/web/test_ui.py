@@ -105,7 +105,10 @@ def test_it_draws_tiles_tabs_facts_and_empty_places() -> None:
 
 
 def test_it_captures_a_block_and_refuses_a_bad_tag() -> None:
-    assert draw("{% capture a %} <b>{{ x }}</b> {% endcapture %}[{{ a }}{{ a }}]", x="<") == "[<b>&lt;</b><b>&lt;</b>]"
+    assert (
+        draw("{% capture a %} <b>{{ x }}</b> {% endcapture %}[{{ a }}{{ a }}]", x="<")
+        == "[<b>&lt;</b><b>&lt;</b>]"
+    )
     with pytest.raises(TemplateSyntaxError):
         draw("{% capture %}{% endcapture %}")
 

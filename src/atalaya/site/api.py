@@ -21,7 +21,13 @@ api.add_router("", notices)
 
 def problem(status: int, title: str, detail: str = "", **members: object) -> HttpResponse:
     """A response of type application/problem+json."""
-    body = {"type": "about:blank", "status": status, "title": title, **({"detail": detail} if detail else {}), **members}
+    body = {
+        "type": "about:blank",
+        "status": status,
+        "title": title,
+        **({"detail": detail} if detail else {}),
+        **members,
+    }
     return JsonResponse(body, status=status, content_type="application/problem+json")
 
 

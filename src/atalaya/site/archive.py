@@ -27,7 +27,7 @@ from atalaya.core.limits import MIB
 from atalaya.site.config import Config
 
 MANIFEST = "manifest.json"
-FOLDERS = ("secrets", "events", "raw")
+FOLDERS = ("secrets", "events", "raw", "notices")
 SQLITE_NAME = "atalaya.sqlite3"
 DUMP_NAME = "atalaya.pgdump"
 
@@ -134,7 +134,9 @@ def restore(source: Path, config: Config) -> dict[str, Any]:
     Every file is checked against the manifest before anything is put in place. Raises BadInput.
     """
     if (config.data / SQLITE_NAME).exists() or (config.data / "events").exists():
-        raise BadInput(f"{config.data} holds a node already.", advice="Name an empty folder with ATALAYA_DATA.")
+        raise BadInput(
+            f"{config.data} holds a node already.", advice="Name an empty folder with ATALAYA_DATA."
+        )
     config.data.mkdir(parents=True, exist_ok=True, mode=0o750)
     with tempfile.TemporaryDirectory(dir=config.data, prefix="restore-") as scratch:
         unpacked = Path(scratch)
@@ -172,6 +174,7 @@ def _check(folder: Path, hashes: dict[str, str], source: Path) -> None:
 def _restore_dump(dump: Path, config: Config) -> None:
     if not config.database.url:
         raise BadInput(
-            "This backup is of a node on PostgreSQL.", advice="Set ATALAYA_DATABASE_URL to an empty database first."
+            "This backup is of a node on PostgreSQL.",
+            advice="Set ATALAYA_DATABASE_URL to an empty database first.",
         )
     _run_postgres(config.database.url, "pg_restore", "--exit-on-error", "--no-owner", str(dump))

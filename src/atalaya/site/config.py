@@ -21,7 +21,14 @@ from atalaya.core.errors import ConfigError
 LANGUAGES = ("en", "es", "fr", "pt-br")
 
 
-def setting(default: Any, help: str, *, allowed: tuple[str, ...] = (), least: float | None = None, most: float | None = None) -> Any:
+def setting(
+    default: Any,
+    help: str,
+    *,
+    allowed: tuple[str, ...] = (),
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
     """A field of a section: its default, what it means, and what may stand there."""
     metadata = {"help": help, "allowed": allowed, "least": least, "most": most}
     if isinstance(default, list):
@@ -34,21 +41,33 @@ class Node:
     """Who runs this node."""
 
     name: str = setting("CSIRT", "Name of the team, as it stands on pages and under mails.")
-    state: str = setting("", "ISO 3166-1 alpha-2 code of the state whose team this is, for example BB. Empty until set.")
-    language: str = setting("en", "Language of pages before anybody chose one, and of logs.", allowed=LANGUAGES)
+    state: str = setting(
+        "", "ISO 3166-1 alpha-2 code of the state whose team this is, for example BB. Empty until set."
+    )
+    language: str = setting(
+        "en", "Language of pages before anybody chose one, and of logs.", allowed=LANGUAGES
+    )
     timezone: str = setting("UTC", "IANA time zone in which times are shown, for example America/Barbados.")
-    url: str = setting("", "Address under which people reach this node, for links in mails. Empty: http://ADDRESS:PORT.")
+    url: str = setting(
+        "", "Address under which people reach this node, for links in mails. Empty: http://ADDRESS:PORT."
+    )
 
 
 @dataclass(frozen=True)
 class Web:
     """The web server."""
 
-    address: str = setting("127.0.0.1", "Address to listen on. Put a TLS proxy in front before you use another one.")
+    address: str = setting(
+        "127.0.0.1", "Address to listen on. Put a TLS proxy in front before you use another one."
+    )
     port: int = setting(8420, "Port to listen on.", least=1, most=65535)
     threads: int = setting(4, "Requests answered at the same time.", least=1, most=64)
-    hosts: list[str] = setting([], "Host names under which the node may be asked, besides localhost and the one in [node] url.")
-    behind_proxy: bool = setting(False, "True when a TLS proxy in front sets X-Forwarded-Proto and X-Forwarded-For.")
+    hosts: list[str] = setting(
+        [], "Host names under which the node may be asked, besides localhost and the one in [node] url."
+    )
+    behind_proxy: bool = setting(
+        False, "True when a TLS proxy in front sets X-Forwarded-Proto and X-Forwarded-For."
+    )
 
 
 @dataclass(frozen=True)
@@ -64,10 +83,15 @@ class Mail:
 
     host: str = setting("", "SMTP server. Empty: notices are written and wait, nothing is sent.")
     port: int = setting(587, "Port of the SMTP server.", least=1, most=65535)
-    security: str = setting("starttls", "How the connection is protected.", allowed=("starttls", "tls", "none"))
+    security: str = setting(
+        "starttls", "How the connection is protected.", allowed=("starttls", "tls", "none")
+    )
     user: str = setting("", "User name at the SMTP server, if it wants one.")
     password_file: str = setting("", "File that holds the password; never the password itself.")
-    ca_file: str = setting("", "PEM file of a private authority that vouches for the SMTP server. Empty: the system's authorities.")
+    ca_file: str = setting(
+        "",
+        "PEM file of a private authority that vouches for the SMTP server. Empty: the system's authorities.",
+    )
     sender: str = setting("", "Address that notices come from, for example csirt@example.org.")
     reply_to: str = setting("", "Address that answers go to. Empty: the sender.")
     timeout: int = setting(30, "Seconds to wait for the SMTP server.", least=1, most=600)
@@ -77,11 +101,29 @@ class Mail:
 class Notices:
     """When owners are told."""
 
-    window_hours: int = setting(24, "New events of one organisation and class within this many hours become one notice.", least=1, most=168)
-    repeat_days: int = setting(7, "A finding that did not change is not told again within this many days.", least=1, most=365)
-    digest_hour: int = setting(7, "Hour of the day, in the node's time zone, at which digests leave.", least=0, most=23)
-    least_severity: str = setting("low", "Findings below this severity are not told.", allowed=("info", "low", "medium", "high", "critical"))
-    rows: int = setting(1000, "Most rows attached to one notice; the message says how many there are in all.", least=1, most=100_000)
+    window_hours: int = setting(
+        24,
+        "New events of one organisation and class within this many hours become one notice.",
+        least=1,
+        most=168,
+    )
+    repeat_days: int = setting(
+        7, "A finding that did not change is not told again within this many days.", least=1, most=365
+    )
+    digest_hour: int = setting(
+        7, "Hour of the day, in the node's time zone, at which digests leave.", least=0, most=23
+    )
+    least_severity: str = setting(
+        "low",
+        "Findings below this severity are not told.",
+        allowed=("info", "low", "medium", "high", "critical"),
+    )
+    rows: int = setting(
+        1000,
+        "Most rows attached to one notice; the message says how many there are in all.",
+        least=1,
+        most=100_000,
+    )
 
 
 @dataclass(frozen=True)
@@ -89,7 +131,12 @@ class Pipeline:
     """How feed files are read."""
 
     drop_folder: str = setting("", "Folder watched for feed files. Empty: DATA/drop.")
-    gone_after_days: int = setting(14, "A finding not seen for this long counts as gone, unless its feed says otherwise.", least=1, most=365)
+    gone_after_days: int = setting(
+        14,
+        "A finding not seen for this long counts as gone, unless its feed says otherwise.",
+        least=1,
+        most=365,
+    )
     keep_raw_days: int = setting(365, "Days the original feed files are kept.", least=1, most=36500)
 
 
@@ -98,7 +145,9 @@ class Work:
     """Background work."""
 
     workers: int = setting(1, "Worker processes.", least=1, most=32)
-    memory_mb: int = setting(300, "A worker that grew past this many MiB is replaced between two jobs.", least=100, most=65536)
+    memory_mb: int = setting(
+        300, "A worker that grew past this many MiB is replaced between two jobs.", least=100, most=65536
+    )
 
 
 @dataclass(frozen=True)
@@ -153,7 +202,9 @@ def _read(path: Path, *, required: bool) -> dict[str, dict[str, Any]]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}.", advice="Mend the file; docs/settings.md lists every setting.") from error
+        raise ConfigError(
+            f"{path}: {error}.", advice="Mend the file; docs/settings.md lists every setting."
+        ) from error
 
 
 def _refuse_unknown(tables: Mapping[str, Any], environ: Mapping[str, str], path: Path) -> None:
@@ -163,12 +214,16 @@ def _refuse_unknown(tables: Mapping[str, Any], environ: Mapping[str, str], path:
         known = [f.name for f in dataclasses.fields(SECTIONS[name])]
         for key in table:
             if key not in known:
-                raise ConfigError(f"{path}: unknown key [{name}] {key}.", advice=f"Allowed: {', '.join(known)}.")
+                raise ConfigError(
+                    f"{path}: unknown key [{name}] {key}.", advice=f"Allowed: {', '.join(known)}."
+                )
     allowed = {variable(name, f.name) for name, kind in SECTIONS.items() for f in dataclasses.fields(kind)}
     allowed |= {"ATALAYA_DATA", "ATALAYA_CONFIG"}
     for key in environ:
         if key.startswith("ATALAYA_") and key not in allowed:
-            raise ConfigError(f"Unknown environment variable {key}.", advice=f"Allowed: {', '.join(sorted(allowed))}.")
+            raise ConfigError(
+                f"Unknown environment variable {key}.", advice=f"Allowed: {', '.join(sorted(allowed))}."
+            )
 
 
 def variable(section: str, key: str) -> str:
@@ -182,7 +237,9 @@ def _section(name: str, kind: type, table: Mapping[str, Any], environ: Mapping[s
     for f in dataclasses.fields(kind):
         env = variable(name, f.name)
         if env in environ:
-            values[f.name] = _checked(env, _from_text(env, environ[env], hints[f.name]), hints[f.name], f.metadata)
+            values[f.name] = _checked(
+                env, _from_text(env, environ[env], hints[f.name]), hints[f.name], f.metadata
+            )
         elif f.name in table:
             values[f.name] = _checked(f"[{name}] {f.name}", table[f.name], hints[f.name], f.metadata)
     return kind(**values)

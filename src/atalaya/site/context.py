@@ -118,7 +118,12 @@ def _languages() -> list[dict[str, Any]]:
     now = get_language()
     codes = [code for code, _name in settings.LANGUAGES]
     return [
-        {"code": code, "short": code[:2].upper(), "name": get_language_info(code)["name_local"], "current": code == now}
+        {
+            "code": code,
+            "short": code[:2].upper(),
+            "name": get_language_info(code)["name_local"],
+            "current": code == now,
+        }
         for code in codes
     ]
 

@@ -45,7 +45,12 @@ def inspect() -> list[Result]:
 def _state(config: Config) -> Result:
     if config.node.state:
         return Result("state", "good", f"{config.node.name}, {config.node.state}")
-    return Result("state", "warning", "The node does not know whose state it serves.", "Set [node] state, for example BB.")
+    return Result(
+        "state",
+        "warning",
+        "The node does not know whose state it serves.",
+        "Set [node] state, for example BB.",
+    )
 
 
 def _data(config: Config) -> Result:
@@ -56,7 +61,9 @@ def _data(config: Config) -> Result:
     if loose:
         return Result("data", "bad", f"Others can read {', '.join(loose)}.", f"Run: chmod -R go= {secrets}")
     if not os.access(config.data, os.W_OK):
-        return Result("data", "bad", f"{config.data} cannot be written.", "Give it to the user who runs the node.")
+        return Result(
+            "data", "bad", f"{config.data} cannot be written.", "Give it to the user who runs the node."
+        )
     return Result("data", "good", str(config.data))
 
 
@@ -73,18 +80,28 @@ def _address(config: Config) -> Result:
     if config.url.startswith("https://") or local:
         return Result("address", "good", config.url)
     return Result(
-        "address", "bad", f"{config.url} is not protected by TLS.", "Put a TLS proxy in front and set [node] url to https://..."
+        "address",
+        "bad",
+        f"{config.url} is not protected by TLS.",
+        "Put a TLS proxy in front and set [node] url to https://...",
     )
 
 
 def _mail(config: Config) -> Result:
     mail = config.mail
     if not mail.host:
-        return Result("mail", "warning", "No mail server is set: notices are written and wait.", "Set [mail] host and sender.")
+        return Result(
+            "mail",
+            "warning",
+            "No mail server is set: notices are written and wait.",
+            "Set [mail] host and sender.",
+        )
     if not mail.sender:
         return Result("mail", "bad", "A mail server is set, but no sender.", "Set [mail] sender.")
     if mail.security == "none" and mail.host not in {"localhost", "127.0.0.1", "::1"}:
-        return Result("mail", "bad", f"Mail goes to {mail.host} in clear.", "Set [mail] security to starttls or tls.")
+        return Result(
+            "mail", "bad", f"Mail goes to {mail.host} in clear.", "Set [mail] security to starttls or tls."
+        )
     return Result("mail", "good", f"{mail.host}:{mail.port}, {mail.security}, from {mail.sender}")
 
 
@@ -92,7 +109,12 @@ def _database(config: Config) -> Result:
     try:
         connection.ensure_connection()
     except DatabaseError as error:
-        return Result("database", "bad", f"It does not answer: {str(error).strip()}", "Look at [database] url and the server.")
+        return Result(
+            "database",
+            "bad",
+            f"It does not answer: {str(error).strip()}",
+            "Look at [database] url and the server.",
+        )
     return Result("database", "good", "PostgreSQL" if config.database.url else "SQLite")
 
 
@@ -102,7 +124,9 @@ def _migrations(_config: Config) -> Result:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
-        return Result("migrations", "bad", f"{len(plan)} are not applied.", "Start the node: ./atalaya up applies them.")
+        return Result(
+            "migrations", "bad", f"{len(plan)} are not applied.", "Start the node: ./atalaya up applies them."
+        )
     return Result("migrations", "good", "all applied")
 
 
@@ -111,9 +135,19 @@ def _administrators(_config: Config) -> Result:
 
     count = User.objects.filter(role=Role.ADMINISTRATOR, is_active=True).count()
     if not count:
-        return Result("people", "bad", "There is no administrator.", "Run: ./atalaya user add EMAIL NAME --role administrator")
+        return Result(
+            "people",
+            "bad",
+            "There is no administrator.",
+            "Run: ./atalaya user add EMAIL NAME --role administrator",
+        )
     if count == 1:
-        return Result("people", "warning", "There is one administrator only.", "Add a second one, so that nobody is locked out.")
+        return Result(
+            "people",
+            "warning",
+            "There is one administrator only.",
+            "Add a second one, so that nobody is locked out.",
+        )
     return Result("people", "good", f"{count} administrators")
 
 
@@ -123,7 +157,12 @@ def _second_factor(_config: Config) -> Result:
     strong = User.objects.filter(is_active=True, role__in=[Role.ADMINISTRATOR, Role.LEAD])
     without = [user.email for user in strong if not user.authenticator_set.exists()]
     if without:
-        return Result("sign-in", "warning", f"No second factor: {', '.join(without)}.", "They switch it on under My account.")
+        return Result(
+            "sign-in",
+            "warning",
+            f"No second factor: {', '.join(without)}.",
+            "They switch it on under My account.",
+        )
     return Result("sign-in", "good", "every administrator and lead has a second factor")
 
 
@@ -133,9 +172,13 @@ def _work(_config: Config) -> Result:
     dead = Job.objects.filter(status=Job.Status.DEAD).count()
     since = timezone.now() - timedelta(minutes=QUIET_MINUTES)
     if not Job.objects.filter(finished_at__gte=since).exists():
-        return Result("work", "warning", "No background work in the last minutes.", "Is the node running? ./atalaya up")
+        return Result(
+            "work", "warning", "No background work in the last minutes.", "Is the node running? ./atalaya up"
+        )
     if dead:
-        return Result("work", "warning", f"{dead} jobs gave up.", "Look at Background work in the administration pages.")
+        return Result(
+            "work", "warning", f"{dead} jobs gave up.", "Look at Background work in the administration pages."
+        )
     return Result("work", "good", "workers are at work")
 
 
@@ -145,4 +188,9 @@ def _audit(_config: Config) -> Result:
     result = actions.verify()
     if result.ok:
         return Result("audit", "good", f"{result.checked} entries, the chain is whole")
-    return Result("audit", "bad", f"Entry {result.first_bad} does not fit the chain.", "Somebody changed the log: keep the machine as it is.")
+    return Result(
+        "audit",
+        "bad",
+        f"Entry {result.first_bad} does not fit the chain.",
+        "Somebody changed the log: keep the machine as it is.",
+    )

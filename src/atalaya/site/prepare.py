@@ -18,7 +18,7 @@ from atalaya.site.run import say
 if TYPE_CHECKING:
     from atalaya.apps.registry.models import Team
 
-FOLDERS = ("events", "raw", "drop", "secrets")
+FOLDERS = ("events", "raw", "drop", "secrets", "notices")
 
 
 def prepare(*, demo: bool) -> None:
@@ -55,7 +55,9 @@ def collect_static(data: Path) -> None:
     from django.core.management import call_command
 
     digest = hashlib.sha256()
-    for path in sorted(p for folder in settings.STATICFILES_DIRS for p in Path(folder).rglob("*") if p.is_file()):
+    for path in sorted(
+        p for folder in settings.STATICFILES_DIRS for p in Path(folder).rglob("*") if p.is_file()
+    ):
         digest.update(str(path).encode() + b"\0" + path.read_bytes())
     stamp = data / "static" / ".stamp"
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
@@ -75,7 +77,9 @@ def compile_translations() -> None:
         if not po.with_suffix(".mo").exists()
     ]
     if missing:
-        raise AtalayaError(f"Compiled translations are missing: {', '.join(missing)}.", advice="Fetch the repository again.")
+        raise AtalayaError(
+            f"Compiled translations are missing: {', '.join(missing)}.", advice="Fetch the repository again."
+        )
 
 
 def own_team(config: configuration.Config) -> Team | None:
@@ -88,8 +92,13 @@ def own_team(config: configuration.Config) -> Team | None:
     if known is not None or not state:
         return known
     if not State.objects.filter(code=state).exists():
-        raise ConfigError(f"[node] state is {state!r}.", advice="Give the two letters of a member state of the OAS, such as BB.")
-    return actions.save_team(Team(state_id=state, name=config.node.name, own=True, timezone=config.node.timezone), by=None)
+        raise ConfigError(
+            f"[node] state is {state!r}.",
+            advice="Give the two letters of a member state of the OAS, such as BB.",
+        )
+    return actions.save_team(
+        Team(state_id=state, name=config.node.name, own=True, timezone=config.node.timezone), by=None
+    )
 
 
 def announce_administrator(config: configuration.Config, team: Team | None) -> None:

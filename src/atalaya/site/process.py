@@ -23,7 +23,11 @@ def web() -> None:
 
     config = settings.CONFIG.web
     signal.signal(signal.SIGTERM, _leave)
-    trusted = {"trusted_proxy": "*", "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto", "clear_untrusted_proxy_headers": True}
+    trusted = {
+        "trusted_proxy": "*",
+        "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto",
+        "clear_untrusted_proxy_headers": True,
+    }
     waitress.serve(  # type: ignore[no-untyped-call]
         application,
         host=config.address,

@@ -110,7 +110,9 @@ def child_environment() -> dict[str, str]:
 
 def children_of(config: Config) -> list[Child]:
     """The processes of a node with this configuration."""
-    workers = [Child(f"worker {n + 1}", ["-m", "atalaya.site.process", "worker"]) for n in range(config.work.workers)]
+    workers = [
+        Child(f"worker {n + 1}", ["-m", "atalaya.site.process", "worker"]) for n in range(config.work.workers)
+    ]
     return [
         Child("web", ["-m", "atalaya.site.process", "web"]),
         *workers,
@@ -147,7 +149,8 @@ def hold(config: Config) -> IO[str]:
     except BlockingIOError:
         lock.close()
         raise AtalayaError(
-            f"A node already runs on {config.data}.", advice="Stop it first, or name another folder with ATALAYA_DATA."
+            f"A node already runs on {config.data}.",
+            advice="Stop it first, or name another folder with ATALAYA_DATA.",
         ) from None
     return lock
 
@@ -159,7 +162,9 @@ def wait_until_ready(config: Config, supervisor: Supervisor) -> bool:
         if answers(config):
             return True
         if time.monotonic() > deadline:
-            say("The web server does not answer. Its messages above say why; `./atalaya check` looks at the set-up.")
+            say(
+                "The web server does not answer. Its messages above say why; `./atalaya check` looks at the set-up."
+            )
             return True
         for child in supervisor.children:
             child.look(time.monotonic())

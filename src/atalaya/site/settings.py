@@ -16,7 +16,13 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = secrets.django_key(CONFIG.data)
 DEBUG = False
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *CONFIG.web.hosts, *filter(None, [urlsplit(CONFIG.url).hostname])]
+ALLOWED_HOSTS = [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    *CONFIG.web.hosts,
+    *filter(None, [urlsplit(CONFIG.url).hostname]),
+]
 CSRF_TRUSTED_ORIGINS = [CONFIG.url]
 ROOT_URLCONF = "atalaya.site.urls"
 WSGI_APPLICATION = "atalaya.site.wsgi.application"

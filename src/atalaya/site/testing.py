@@ -32,12 +32,9 @@ PYTEST = ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovi
 
 
 def find(program: str) -> str | None:
-    """Path of a program; PostgreSQL's server programs are not on PATH in Debian."""
-    found = shutil.which(program)
-    if found:
-        return found
+    """Path of a program; PostgreSQL's own, of one version, are looked for where Debian keeps them, off PATH."""
     candidates = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
-    return str(candidates[-1]) if candidates else None
+    return str(candidates[-1]) if candidates else shutil.which(program)
 
 
 def need_programs(*, install: bool) -> None:
@@ -51,7 +48,9 @@ def need_programs(*, install: bool) -> None:
         _apt("install", "-y", "--no-install-recommends", *missing)
         missing = sorted({package for program, package in PROGRAMS.items() if find(program) is None})
     if missing:
-        raise AtalayaError("Programs that the tests need are missing.", advice=f"Run: apt-get install {' '.join(missing)}")
+        raise AtalayaError(
+            "Programs that the tests need are missing.", advice=f"Run: apt-get install {' '.join(missing)}"
+        )
 
 
 def _apt(*arguments: str) -> None:
@@ -69,11 +68,43 @@ def postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="atalaya-pg-") as folder:
         data, port = Path(folder) / "data", _free_port()
         as_user = _unprivileged(folder)
-        _quiet([*as_user, str(programs / "initdb"), "-D", str(data), "-U", "atalaya", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"])
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", f"unix_socket_directories={folder}"]
-        options += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=100"]
+        _quiet(
+            [
+                *as_user,
+                str(programs / "initdb"),
+                "-D",
+                str(data),
+                "-U",
+                "atalaya",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+            ]
+        )
+        options = [
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            f"port={port}",
+            "-c",
+            f"unix_socket_directories={folder}",
+        ]
+        options += [
+            "-c",
+            "fsync=off",
+            "-c",
+            "synchronous_commit=off",
+            "-c",
+            "full_page_writes=off",
+            "-c",
+            "max_connections=100",
+        ]
         log = open(Path(folder) / "log", "w")  # noqa: SIM115 - the server writes into it until it ends
-        server = subprocess.Popen([*as_user, str(programs / "postgres"), "-D", str(data), *options], stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [*as_user, str(programs / "postgres"), "-D", str(data), *options], stdout=log, stderr=log
+        )
         try:
             _wait_for_postgres(programs, port)
             yield f"postgresql://atalaya@127.0.0.1:{port}/postgres"
@@ -132,9 +163,13 @@ def checks() -> dict[str, Callable[[], int]]:
         "lint": lambda: _python("-m", "ruff", "check", "."),
         "format": lambda: _python("-m", "ruff", "format", "--check", "."),
         "types": lambda: _scratch("-m", "mypy", "src", "bench"),
-        "contracts": lambda: _python("-c", "import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())"),
+        "contracts": lambda: _python(
+            "-c", "import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())"
+        ),
         "feeds": lambda: _scratch("-m", "atalaya.site.cli", "feed", "check"),
-        "migrations": lambda: _scratch("-m", "django", "makemigrations", "--check", "--dry-run", "--settings=atalaya.site.settings"),
+        "migrations": lambda: _scratch(
+            "-m", "django", "makemigrations", "--check", "--dry-run", "--settings=atalaya.site.settings"
+        ),
     }
 
 

@@ -63,7 +63,9 @@ def _date(declared: Filter) -> forms.Field:
 
 def _number(declared: Filter) -> forms.Field:
     widget = forms.NumberInput(attrs={"inputmode": "numeric"})
-    return forms.IntegerField(label=declared.label, required=False, widget=widget, min_value=-(2**63), max_value=2**63 - 1)
+    return forms.IntegerField(
+        label=declared.label, required=False, widget=widget, min_value=-(2**63), max_value=2**63 - 1
+    )
 
 
 def _uuid(declared: Filter) -> forms.Field:

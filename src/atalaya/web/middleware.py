@@ -12,7 +12,9 @@ POLICY = (
 )
 
 
-def security_headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def security_headers(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
     """Middleware: content security policy without inline or eval, no other origin."""
 
     def middleware(request: HttpRequest) -> HttpResponse:

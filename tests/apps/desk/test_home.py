@@ -55,7 +55,10 @@ def numbers(page: str) -> dict[str, int]:
     return {unescape(url): int(number.replace(",", "")) for url, number in [*tiles, *quiet, *cells]}
 
 
-@pytest.mark.parametrize("who", ["admin", "lead", "handler", "reader", "member", "other_member", "foreign_handler", "foreign_member"])
+@pytest.mark.parametrize(
+    "who",
+    ["admin", "lead", "handler", "reader", "member", "other_member", "foreign_handler", "foreign_member"],
+)
 def test_it_shows_numbers_that_are_the_rows_behind_their_links(country: World, who: str) -> None:
     user = getattr(country, who)
     client = country.client(user)
@@ -130,7 +133,9 @@ def test_it_counts_each_day_of_the_nodes_zone_once(country: World) -> None:
             asked = queries.count_events(Sight(country.lead), {"since": since, "until": until})
             assert sum(map(sum, found.values())) == asked
             day = days[-4].isoformat()
-            one = queries.count_events(Sight(country.lead), {"since": day, "until": day, "type": "infected-system"})
+            one = queries.count_events(
+                Sight(country.lead), {"since": day, "until": day, "type": "infected-system"}
+            )
             assert found["infected-system"][-4] == one > 0
 
 
@@ -145,7 +150,9 @@ def test_it_knows_an_organisation_by_more_than_its_name(country: World) -> None:
     from atalaya.apps.events.queries import findings_visible_to
 
     Finding.objects.filter(organisation__name="Central Bank").update(organisation=country.bank)
-    place = next(place for place in queries.top_organisations(Sight(country.lead)) if place.name == "National Bank")
+    place = next(
+        place for place in queries.top_organisations(Sight(country.lead)) if place.name == "National Bank"
+    )
     params = QueryDict(place.findings_url.partition("?")[2])
     assert FINDINGS.filtered(params, findings_visible_to(country.lead)).count() == place.findings
 
@@ -163,7 +170,9 @@ def test_it_answers_fast(country: World) -> None:
     assert min(times) < 0.5, "about 0.2 s on a quiet machine"
 
 
-def test_it_asks_the_database_a_bounded_number_of_times(country: World, django_assert_max_num_queries: Any) -> None:
+def test_it_asks_the_database_a_bounded_number_of_times(
+    country: World, django_assert_max_num_queries: Any
+) -> None:
     client = country.client(country.lead)
     client.get("/")
     with django_assert_max_num_queries(40):
@@ -172,4 +181,9 @@ def test_it_asks_the_database_a_bounded_number_of_times(country: World, django_a
 
 def test_it_counts_nothing_for_a_question_that_is_not_one(country: World) -> None:
     assert queries.count_events(Sight(country.lead), {"severity": "terrible"}) == 0
-    assert queries.count_events(Sight(country.member), {"since": (timezone.localdate() - timedelta(days=400)).isoformat()}) >= 0
+    assert (
+        queries.count_events(
+            Sight(country.member), {"since": (timezone.localdate() - timedelta(days=400)).isoformat()}
+        )
+        >= 0
+    )

@@ -41,7 +41,9 @@ def registry(world: World, armored: list[str], monkeypatch: pytest.MonkeyPatch) 
     world.port.save()
 
     def contact(organisation, name: str, **more) -> Contact:
-        return actions.save_contact(Contact(organisation=organisation, name=name, email=f"{name}@port.example", **more), by=None)
+        return actions.save_contact(
+            Contact(organisation=organisation, name=name, email=f"{name}@port.example", **more), by=None
+        )
 
     def network(organisation, value: str) -> Network:
         return actions.save_network(Network(organisation=organisation, value=value), by=None)

@@ -33,10 +33,17 @@ def last() -> Record:
 
 def test_it_adds_and_changes_an_organisation_with_a_record_of_each(world: World) -> None:
     made = actions.save_organisation(
-        Organisation(state=world.state, name="  Water\tWorks ", sector="water", website="https://w.example.org"), by=world.handler
+        Organisation(
+            state=world.state, name="  Water\tWorks ", sector="water", website="https://w.example.org"
+        ),
+        by=world.handler,
     )
     assert made.name == "Water Works"
-    assert (last().verb, last().state, last().target_id) == ("registry.organisation.added", "TT", str(made.pk))
+    assert (last().verb, last().state, last().target_id) == (
+        "registry.organisation.added",
+        "TT",
+        str(made.pk),
+    )
     assert last().detail["name"] == "Water Works"
     made.critical = True
     actions.save_organisation(made, by=world.handler)
@@ -54,7 +61,9 @@ def test_it_writes_only_for_those_who_may(world: World, who: str) -> None:
     attempts = [
         lambda: actions.save_organisation(Organisation(state=world.state, name="New"), by=user),
         lambda: actions.save_team(Team(state=world.state, name="New"), by=user),
-        lambda: actions.save_contact(Contact(organisation=world.port, name="N", email="n@example.org"), by=user),
+        lambda: actions.save_contact(
+            Contact(organisation=world.port, name="N", email="n@example.org"), by=user
+        ),
         lambda: actions.save_network(Network(organisation=world.port, value="AS64501"), by=user),
         lambda: actions.remove_organisation(world.port, by=user),
         lambda: actions.remove_team(world.team, by=user),
@@ -82,7 +91,15 @@ def test_it_does_not_let_a_row_be_carried_away_to_another_state(world: World) ->
 
 
 def test_it_names_every_problem_with_its_field(world: World) -> None:
-    wrong = Contact(organisation=world.port, name="", email="nobody", hours="always", timezone="Mars", role="boss", priority=0)
+    wrong = Contact(
+        organisation=world.port,
+        name="",
+        email="nobody",
+        hours="always",
+        timezone="Mars",
+        role="boss",
+        priority=0,
+    )
     with pytest.raises(Refused) as refused:
         actions.save_contact(wrong, by=world.handler)
     assert set(problems(refused)) == {"name", "email", "hours", "timezone", "role", "priority"}
@@ -99,7 +116,9 @@ def test_it_refuses_two_organisations_of_one_name_in_a_state(world: World) -> No
 
 
 def test_it_refuses_circles_and_parents_of_another_state(world: World) -> None:
-    part = actions.save_organisation(Organisation(state=world.state, name="Harbour", parent=world.port), by=world.handler)
+    part = actions.save_organisation(
+        Organisation(state=world.state, name="Harbour", parent=world.port), by=world.handler
+    )
     for parent in (part, world.port):
         world.port.parent = parent
         with pytest.raises(Refused) as refused:
@@ -115,7 +134,9 @@ def test_it_refuses_circles_and_parents_of_another_state(world: World) -> None:
 
 
 def test_it_removes_an_organisation_only_when_nothing_hangs_on_it(world: World) -> None:
-    part = actions.save_organisation(Organisation(state=world.state, name="Harbour", parent=world.port), by=world.handler)
+    part = actions.save_organisation(
+        Organisation(state=world.state, name="Harbour", parent=world.port), by=world.handler
+    )
     with pytest.raises(Refused):
         actions.remove_organisation(world.port, by=world.handler)
     Contact.objects.create(organisation=part, name="A", email="a@example.org")
@@ -126,7 +147,9 @@ def test_it_removes_an_organisation_only_when_nothing_hangs_on_it(world: World) 
 
 def test_it_keeps_networks_canonical_and_tells_about_changes(world: World, heard: list) -> None:
     before = queries.revision()
-    network = actions.save_network(Network(organisation=world.port, value="2001:DB8:0::/32"), by=world.handler)
+    network = actions.save_network(
+        Network(organisation=world.port, value="2001:DB8:0::/32"), by=world.handler
+    )
     assert (network.kind, network.value) == ("prefix", "2001:db8::/32")
     assert heard == [("registry.networks.changed", {"state": "TT"})]
     after = queries.revision()
@@ -154,7 +177,9 @@ def test_it_refuses_host_bits_with_advice(world: World) -> None:
         actions.save_network(Network(organisation=world.port, value="192.0.2.9/24"), by=world.handler)
     assert "192.0.2.0/24" in refused.value.problems[0].advice
     with pytest.raises(Refused) as refused:
-        actions.save_network(Network(organisation=world.port, kind="asn", value="example.org"), by=world.handler)
+        actions.save_network(
+            Network(organisation=world.port, kind="asn", value="example.org"), by=world.handler
+        )
     assert problems(refused) == ["value"]
 
 
@@ -163,12 +188,23 @@ def test_it_lets_one_organisation_claim_a_value_once_for_any_day(world: World) -
     actions.save_network(first, by=world.handler)
     for start, end in ((None, None), (date(2025, 12, 31), None), (None, date(2020, 1, 1))):
         with pytest.raises(Refused):
-            actions.save_network(Network(organisation=world.port, value="192.0.2.0/24", valid_from=start, valid_to=end), by=world.handler)
-    actions.save_network(Network(organisation=world.port, value="192.0.2.0/24", valid_from=date(2026, 1, 1)), by=world.handler)
+            actions.save_network(
+                Network(organisation=world.port, value="192.0.2.0/24", valid_from=start, valid_to=end),
+                by=world.handler,
+            )
+    actions.save_network(
+        Network(organisation=world.port, value="192.0.2.0/24", valid_from=date(2026, 1, 1)), by=world.handler
+    )
     actions.save_network(Network(organisation=world.bank, value="192.0.2.0/24"), by=world.handler)
     with pytest.raises(Refused) as refused:
         actions.save_network(
-            Network(organisation=world.bank, value="AS64500", valid_from=date(2026, 1, 2), valid_to=date(2026, 1, 1)), by=world.handler
+            Network(
+                organisation=world.bank,
+                value="AS64500",
+                valid_from=date(2026, 1, 2),
+                valid_to=date(2026, 1, 1),
+            ),
+            by=world.handler,
         )
     assert problems(refused) == ["valid_to"]
 
@@ -192,7 +228,9 @@ def test_it_keeps_a_keyring_whole_or_not_at_all(world: World) -> None:
     both = certificate() + certificate()
     assert len(actions.save_certificates(both, by=world.handler)) == 2
     with pytest.raises(BadInput):
-        actions.save_certificates(certificate() + "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxx\n", by=world.handler)
+        actions.save_certificates(
+            certificate() + "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxx\n", by=world.handler
+        )
     assert Certificate.objects.count() == 2
     for user in (world.reader, world.member):
         with pytest.raises(NotAllowed):
@@ -242,7 +280,9 @@ def test_it_runs_the_check_as_a_periodic_job(world: World) -> None:
 
 def test_it_forgets_a_certificate_but_not_one_that_another_state_uses(world: World) -> None:
     kept = actions.save_certificate(certificate(), by=world.handler)
-    contact = Contact.objects.create(organisation=world.foreign_organisation, name="A", email="a@example.org", certificate=kept)
+    contact = Contact.objects.create(
+        organisation=world.foreign_organisation, name="A", email="a@example.org", certificate=kept
+    )
     with pytest.raises(NotAllowed):
         actions.remove_certificate(kept, by=world.handler)
     actions.remove_certificate(kept, by=None)
@@ -281,6 +321,8 @@ def test_it_manages_only_people_of_its_own_state(world: World) -> None:
 def test_it_does_not_remove_a_team_in_which_people_work(world: World) -> None:
     with pytest.raises(Refused):
         actions.remove_team(world.team, by=world.handler)
-    team = actions.save_team(Team(state=world.state, name="Another", timezone="America/Port_of_Spain"), by=world.handler)
+    team = actions.save_team(
+        Team(state=world.state, name="Another", timezone="America/Port_of_Spain"), by=world.handler
+    )
     actions.remove_team(team, by=world.handler)
     assert Team.objects.filter(state=world.state).count() == 1

@@ -39,14 +39,18 @@ def test_it_wants_the_scope(world: World, registry: Registry) -> None:
         ("foreign_member", {"Power Company"}),
     ],
 )
-def test_it_tells_each_asker_what_they_see(world: World, registry: Registry, who: str, names: set[str]) -> None:
+def test_it_tells_each_asker_what_they_see(
+    world: World, registry: Registry, who: str, names: set[str]
+) -> None:
     user = getattr(world, who)
     answer = get(user, "organisations").json()
     assert {row["name"] for row in answer["results"]} == names
     assert answer["count"] == len(names)
     owners = {row["organisation_name"] for row in get(user, "networks").json()["results"]}
     assert owners == names
-    assert get(user, f"organisations/{world.port.pk}").status_code == (200 if "Port Authority" in names else 404)
+    assert get(user, f"organisations/{world.port.pk}").status_code == (
+        200 if "Port Authority" in names else 404
+    )
     claims = get(user, "owners", of="192.0.2.200").json()["claims"]
     assert {row["organisation_name"] for row in claims} == names - {"Power Company"}
 
@@ -58,7 +62,9 @@ def test_it_gives_an_organisation_whole(world: World, registry: Registry) -> Non
     assert answer["networks"][0]["value"] == "192.0.2.0/24"
 
 
-def test_it_does_not_tell_what_an_organisation_is_part_of_to_those_who_do_not_see_it(world: World, registry: Registry) -> None:
+def test_it_does_not_tell_what_an_organisation_is_part_of_to_those_who_do_not_see_it(
+    world: World, registry: Registry
+) -> None:
     world.bank.parent = world.port
     world.bank.save()
     assert get(world.other_member, f"organisations/{world.bank.pk}").json()["parent"] is None
@@ -72,8 +78,15 @@ def test_it_names_the_winner_first(world: World, registry: Registry) -> None:
 
 @pytest.mark.parametrize(
     ("path", "params"),
-    [("organisations", {"sector": "atomic"}), ("networks", {"kind": "x"}), ("owners", {"of": "???"}), ("owners", {})],
+    [
+        ("organisations", {"sector": "atomic"}),
+        ("networks", {"kind": "x"}),
+        ("owners", {"of": "???"}),
+        ("owners", {}),
+    ],
 )
-def test_it_refuses_bad_questions(world: World, registry: Registry, path: str, params: dict[str, str]) -> None:
+def test_it_refuses_bad_questions(
+    world: World, registry: Registry, path: str, params: dict[str, str]
+) -> None:
     assert get(world.reader, path, **params).status_code == 422
     assert get(world.reader, "organisations", page="zero").status_code == 422

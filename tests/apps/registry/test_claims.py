@@ -19,7 +19,9 @@ def claim(organisation: Organisation, kind: str, value: str, **more) -> Network:
 
 
 def owners(text: str) -> list[str]:
-    return [network.organisation.name for network in claims.look_up(text, Network.objects.all(), day=TODAY).claims]
+    return [
+        network.organisation.name for network in claims.look_up(text, Network.objects.all(), day=TODAY).claims
+    ]
 
 
 def test_it_finds_the_most_specific_owner_first(world: World) -> None:
@@ -90,7 +92,10 @@ def test_it_finds_conflicts_of_every_kind(world: World) -> None:
     claim(world.foreign_organisation, "asn", "AS64500")
     found = claims.conflicts(world.handler)
     assert found[0].kind == "same" and {found[0].winner, found[0].loser} == {str(one.pk), str(two.pk)}
-    assert {(c.winner, c.loser) for c in found[1:]} == {(str(inner.pk), str(outer.pk)), (str(narrow.pk), str(wide.pk))}
+    assert {(c.winner, c.loser) for c in found[1:]} == {
+        (str(inner.pk), str(outer.pk)),
+        (str(narrow.pk), str(wide.pk)),
+    }
     assert claims.conflicts(world.member) == claims.conflicts(None) == ()
     assert len(claims.conflicts_of(world.handler, world.port.pk)) == 3
     assert len(claims.resolve(found, world.handler)) == 3
@@ -103,12 +108,20 @@ def test_it_finds_the_nearest_network_around_each(drawn: list[tuple[int, int, bo
     import uuid
 
     one, two = Organisation(pk=uuid.UUID(int=1)), Organisation(pk=uuid.UUID(int=2))
-    values = {str(ipaddress.ip_network(f"192.0.2.{last}/{length}", strict=False)): mine for last, length, mine in drawn}
-    held = [Network(kind="prefix", value=value, organisation=one if mine else two) for value, mine in values.items()]
+    values = {
+        str(ipaddress.ip_network(f"192.0.2.{last}/{length}", strict=False)): mine
+        for last, length, mine in drawn
+    }
+    held = [
+        Network(kind="prefix", value=value, organisation=one if mine else two)
+        for value, mine in values.items()
+    ]
     found = {(c.winner, c.loser) for c in claims.find_conflicts(held)}
     for inner in held:
         net = ipaddress.ip_network(inner.value)
         around = [o for o in held if o is not inner and net.subnet_of(ipaddress.ip_network(o.value))]
         nearest = max(around, key=lambda o: ipaddress.ip_network(o.value).prefixlen, default=None)
         clash = nearest is not None and nearest.organisation_id != inner.organisation_id
-        assert {pair for pair in found if pair[0] == str(inner.pk)} == ({(str(inner.pk), str(nearest.pk))} if clash else set())
+        assert {pair for pair in found if pair[0] == str(inner.pk)} == (
+            {(str(inner.pk), str(nearest.pk))} if clash else set()
+        )

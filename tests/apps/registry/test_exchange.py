@@ -66,7 +66,11 @@ def test_it_shows_row_by_row_what_would_be_added_and_writes_nothing(world: World
     plan = dry(world, FILE)
     assert plan.counts == {"added": 7, "changed": 0, "unchanged": 0, "refused": 0}
     assert [line.row for line in plan.lines] == [2, 3, 4, 5, 6, 7, 8]
-    assert {(c.field, c.new) for c in plan.lines[0].changes} >= {("organisation", "Water Works"), ("sector", "water"), ("critical", "yes")}
+    assert {(c.field, c.new) for c in plan.lines[0].changes} >= {
+        ("organisation", "Water Works"),
+        ("sector", "water"),
+        ("critical", "yes"),
+    }
     assert not Organisation.objects.filter(name="Water Works").exists()
 
 
@@ -77,7 +81,12 @@ def test_it_applies_exactly_what_was_shown(world: World, heard: list[str]) -> No
     assert works.children.get().name == "Pumps"
     contact = works.contacts.get()
     assert (contact.email, contact.phone, contact.language) == ("Ana@example.org", "+1 868 555 0100", "es")
-    assert {network.value for network in works.networks.all()} == {"192.0.2.0/24", "2001:db8::/32", "AS64500", "example.org"}
+    assert {network.value for network in works.networks.all()} == {
+        "192.0.2.0/24",
+        "2001:db8::/32",
+        "AS64500",
+        "example.org",
+    }
     record = Record.objects.get(verb="registry.import.applied")
     assert record.detail["file"] == "f.csv" and len(record.detail["lines"]) == 7
     assert heard == ["registry.networks.changed"]
@@ -98,7 +107,10 @@ def test_it_shows_each_changed_field_with_old_and_new(world: World) -> None:
     load(world, FILE)
     line = dry(world, FILE.replace("Water Works,water,public,yes", "Water Works,energy,public,no")).lines[0]
     assert line.verdict is Verdict.CHANGED
-    assert [(c.field, c.old, c.new) for c in line.changes] == [("sector", "water", "energy"), ("critical", "yes", "no")]
+    assert [(c.field, c.old, c.new) for c in line.changes] == [
+        ("sector", "water", "energy"),
+        ("critical", "yes", "no"),
+    ]
 
 
 def test_it_leaves_alone_what_has_no_column(world: World) -> None:
@@ -142,7 +154,9 @@ def test_it_imports_good_rows_beside_bad_ones(world: World) -> None:
         ("organisation,Da\x00m,,,,,,,,,,,,", "", "control characters"),
     ],
 )
-def test_it_says_what_is_wrong_in_which_field_and_what_to_do(world: World, row: str, field: str, says: str) -> None:
+def test_it_says_what_is_wrong_in_which_field_and_what_to_do(
+    world: World, row: str, field: str, says: str
+) -> None:
     header = FILE.splitlines()[0]
     found = only_problem(dry(world, f"{header}\n{row}\n"))
     assert (found[0], found[1]) == (2, field)
@@ -191,7 +205,12 @@ def test_it_sees_circles_through_rows_of_the_file(world: World) -> None:
 
 def test_it_knows_rows_by_identifier_so_that_names_and_addresses_can_change(world: World) -> None:
     load(world, FILE)
-    text = everything().decode("utf-8-sig").replace("Water Works", "Hydro").replace("Ana@example.org", "new@example.org")
+    text = (
+        everything()
+        .decode("utf-8-sig")
+        .replace("Water Works", "Hydro")
+        .replace("Ana@example.org", "new@example.org")
+    )
     plan = load(world, text, by=None)
     assert [str(problem) for line in plan.lines for problem in line.problems] == []
     assert plan.counts["added"] == 0
@@ -201,7 +220,10 @@ def test_it_knows_rows_by_identifier_so_that_names_and_addresses_can_change(worl
 
 def test_it_ends_a_network_by_its_row(world: World) -> None:
     load(world, FILE)
-    plan = load(world, "record,organisation,network,valid_from,valid_to\nnetwork,Water Works,192.0.2.0/24,2024-01-01,2025-12-31\n")
+    plan = load(
+        world,
+        "record,organisation,network,valid_from,valid_to\nnetwork,Water Works,192.0.2.0/24,2024-01-01,2025-12-31\n",
+    )
     assert [(c.field, c.old, c.new) for c in plan.lines[0].changes] == [("valid_to", "", "2025-12-31")]
     assert Network.objects.filter(value="192.0.2.0/24").count() == 1
 

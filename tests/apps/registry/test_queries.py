@@ -70,7 +70,11 @@ def test_it_shows_contacts_and_networks_of_visible_organisations_only(world: Wor
     for organisation in (world.port, world.bank, world.foreign_organisation):
         Contact.objects.create(organisation=organisation, name="A", email="a@example.org")
         Network.objects.create(organisation=organisation, kind="asn", value="AS64500")
-    owners = {world.handler: {world.port, world.bank}, world.member: {world.port}, world.foreign_handler: {world.foreign_organisation}}
+    owners = {
+        world.handler: {world.port, world.bank},
+        world.member: {world.port},
+        world.foreign_handler: {world.foreign_organisation},
+    }
     for user, expected in owners.items():
         assert {row.organisation for row in queries.contacts_visible_to(user)} == expected
         assert {row.organisation for row in queries.networks_visible_to(user)} == expected
@@ -78,7 +82,12 @@ def test_it_shows_contacts_and_networks_of_visible_organisations_only(world: Wor
 
 def contact(organisation: Organisation, name: str, role: str, priority: int = 1, **more) -> Contact:
     return Contact.objects.create(
-        organisation=organisation, name=name, email=f"{name}@example.org", role=role, priority=priority, **more
+        organisation=organisation,
+        name=name,
+        email=f"{name}@example.org",
+        role=role,
+        priority=priority,
+        **more,
     )
 
 

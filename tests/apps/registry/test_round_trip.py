@@ -14,7 +14,10 @@ from atalaya.apps.registry.cleaning import Refused
 from atalaya.apps.registry.models import Contact, Network, Organisation, State
 
 TEXT = st.text(
-    alphabet=st.one_of(st.sampled_from("=+-@'\",;\t\r\n áñçÉ"), st.characters(exclude_categories=("Cs", "Cc"))), max_size=30
+    alphabet=st.one_of(
+        st.sampled_from("=+-@'\",;\t\r\n áñçÉ"), st.characters(exclude_categories=("Cs", "Cc"))
+    ),
+    max_size=30,
 )
 PREFIX = st.builds(
     lambda address, length: str(ipaddress.ip_network(f"{address}/{length}", strict=False)),
@@ -26,7 +29,12 @@ PREFIX6 = st.builds(
     st.integers(0, (1 << 96) - 1),
     st.integers(32, 128),
 )
-NETWORK = st.one_of(PREFIX, PREFIX6, st.integers(64496, 64511).map(str), st.sampled_from(["example.org", "café.example", "a.b.example"]))
+NETWORK = st.one_of(
+    PREFIX,
+    PREFIX6,
+    st.integers(64496, 64511).map(str),
+    st.sampled_from(["example.org", "café.example", "a.b.example"]),
+)
 
 
 @pytest.fixture
@@ -40,7 +48,11 @@ class Undo(Exception):
 
 @pytest.mark.django_db
 @given(st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_it_brings_everything_back(quiet: None, data: st.DataObject) -> None:
     try:
         with transaction.atomic():
@@ -64,17 +76,26 @@ def fill(data: st.DataObject) -> None:
     made: list[Organisation] = []
     for _each in range(data.draw(st.integers(0, 4))):
         parent = data.draw(st.sampled_from([None, *made]))
-        wanted = Organisation(state=state, name=data.draw(TEXT), note=data.draw(TEXT), short_name=data.draw(TEXT), parent=parent)
+        wanted = Organisation(
+            state=state, name=data.draw(TEXT), note=data.draw(TEXT), short_name=data.draw(TEXT), parent=parent
+        )
         if written(actions.save_organisation, wanted):
             made.append(wanted)
     for organisation in made:
         for _each in range(data.draw(st.integers(0, 3))):
-            contact = Contact(organisation=organisation, name=data.draw(TEXT), phone=data.draw(TEXT), priority=data.draw(st.integers(1, 9)))
+            contact = Contact(
+                organisation=organisation,
+                name=data.draw(TEXT),
+                phone=data.draw(TEXT),
+                priority=data.draw(st.integers(1, 9)),
+            )
             contact.role = data.draw(st.sampled_from(Contact.Role.values))
             written(actions.save_contact, contact)
             days = sorted(data.draw(st.tuples(st.dates(), st.dates())))
             network = Network(organisation=organisation, value=data.draw(NETWORK), source=data.draw(TEXT))
-            network.valid_from, network.valid_to = data.draw(st.sampled_from([(None, None), (days[0], days[1]), (None, days[1])]))
+            network.valid_from, network.valid_to = data.draw(
+                st.sampled_from([(None, None), (days[0], days[1]), (None, days[1])])
+            )
             written(actions.save_network, network)
 
 

@@ -9,7 +9,17 @@ from tests.world import World
 from atalaya.apps.registry import actions, exchange, queries, urls
 from atalaya.apps.registry.models import Contact, ImportPlan, Membership, Network, Organisation, Team
 
-LISTS = ("organisations", "contacts", "networks", "conflicts", "look_up", "teams", "certificates", "export", "all_certificates")
+LISTS = (
+    "organisations",
+    "contacts",
+    "networks",
+    "conflicts",
+    "look_up",
+    "teams",
+    "certificates",
+    "export",
+    "all_certificates",
+)
 WRITES = ("add_organisation", "add_team", "add_certificates", "import")
 PEOPLE = ("members", "add_member")
 
@@ -82,7 +92,12 @@ def test_it_shows_others_nothing_of_the_port(world: World, registry: Registry, w
     client = world.client(getattr(world, who))
     for name in LISTS:
         answer = client.get(address(name), {"q": "192.0.2.5"} if name == "look_up" else {})
-        for word in (b"Port Authority", b"ana@port", b"192.0.2.0/24", registry.port_certificate.fingerprint.encode()):
+        for word in (
+            b"Port Authority",
+            b"ana@port",
+            b"192.0.2.0/24",
+            registry.port_certificate.fingerprint.encode(),
+        ):
             assert word not in answer.content, name
     pages = pages_of(world, registry)
     for name in READS:
@@ -112,7 +127,9 @@ def test_it_shows_a_member_their_own_organisation(world: World, registry: Regist
             assert word not in content, name
 
 
-def test_it_does_not_name_what_a_part_belongs_to_to_those_who_do_not_see_it(world: World, registry: Registry) -> None:
+def test_it_does_not_name_what_a_part_belongs_to_to_those_who_do_not_see_it(
+    world: World, registry: Registry
+) -> None:
     world.bank.parent = world.port
     world.bank.save()
     page = address("organisation", world.bank.pk)
@@ -129,9 +146,18 @@ def test_it_offers_buttons_only_to_those_who_may_use_them(world: World, registry
     assert edit not in world.client(world.member).get(page).content
 
 
-def test_it_adds_an_organisation_with_everything_that_belongs_to_it(world: World, registry: Registry, armored: list[str]) -> None:
+def test_it_adds_an_organisation_with_everything_that_belongs_to_it(
+    world: World, registry: Registry, armored: list[str]
+) -> None:
     client = world.client(world.handler)
-    data = {"name": "Water Works", "state": "TT", "sector": "water", "kind": "public", "critical": "on", "active": "on"}
+    data = {
+        "name": "Water Works",
+        "state": "TT",
+        "sector": "water",
+        "kind": "public",
+        "critical": "on",
+        "active": "on",
+    }
     assert client.post(address("add_organisation"), data).status_code == 302
     works = Organisation.objects.get(name="Water Works")
     data = {
@@ -147,7 +173,12 @@ def test_it_adds_an_organisation_with_everything_that_belongs_to_it(world: World
     assert client.post(address("add_network", works.pk), {"value": "2001:DB8::/48"}).status_code == 302
     network = works.networks.get()
     assert network.value == "2001:db8::/48"
-    assert client.post(address("edit_network", network.pk), {"value": "AS64509", "valid_to": "2026-01-31"}).status_code == 302
+    assert (
+        client.post(
+            address("edit_network", network.pk), {"value": "AS64509", "valid_to": "2026-01-31"}
+        ).status_code
+        == 302
+    )
     network.refresh_from_db()
     assert (network.kind, network.value, str(network.valid_to)) == ("asn", "AS64509", "2026-01-31")
     data |= {"no_certificate": "on", "armored": ""}
@@ -164,28 +195,57 @@ def test_it_puts_each_problem_beside_its_field(world: World, registry: Registry)
     answer = client.post(address("add_network", world.port.pk), {"value": "192.0.2.9/24"})
     assert answer.status_code == 200
     assert "192.0.2.0/24" in answer.context["form"].errors["value"][0]
-    data = {"name": "X", "role": "security", "email": "x@port.example", "language": "en", "priority": "1", "timezone": "UTC"}
-    answer = client.post(address("add_contact", world.port.pk), {**data, "armored": "no key", "hours": "now and then"})
+    data = {
+        "name": "X",
+        "role": "security",
+        "email": "x@port.example",
+        "language": "en",
+        "priority": "1",
+        "timezone": "UTC",
+    }
+    answer = client.post(
+        address("add_contact", world.port.pk), {**data, "armored": "no key", "hours": "now and then"}
+    )
     assert answer.context["form"].errors["armored"]
     answer = client.post(address("add_contact", world.port.pk), {**data, "hours": "now and then"})
     assert answer.context["form"].errors["hours"]
-    answer = client.post(address("add_organisation"), {"name": "Port Authority", "state": "TT", "sector": "other", "kind": "public"})
+    answer = client.post(
+        address("add_organisation"),
+        {"name": "Port Authority", "state": "TT", "sector": "other", "kind": "public"},
+    )
     assert answer.context["form"].errors["name"]
     assert Contact.objects.count() == 3
 
 
 def test_it_offers_no_foreign_choices_in_forms(world: World, registry: Registry) -> None:
     client = world.client(world.handler)
-    for url in (address("add_organisation"), address("add_team"), address("import"), address("edit_organisation", world.port.pk)):
+    for url in (
+        address("add_organisation"),
+        address("add_team"),
+        address("import"),
+        address("edit_organisation", world.port.pk),
+    ):
         content = client.get(url).content
         assert b"Power Company" not in content and b"Barbados" not in content
-    data = {"name": "X", "state": "BB", "sector": "other", "kind": "public", "parent": str(world.foreign_organisation.pk)}
+    data = {
+        "name": "X",
+        "state": "BB",
+        "sector": "other",
+        "kind": "public",
+        "parent": str(world.foreign_organisation.pk),
+    }
     assert set(client.post(address("add_organisation"), data).context["form"].errors) == {"state", "parent"}
 
 
 def test_it_describes_a_team_in_the_order_of_rfc_2350(world: World, registry: Registry) -> None:
     client = world.client(world.handler)
-    data = {"name": "National CSIRT", "state": "TT", "timezone": "UTC", "mission": "First line\n<b>second</b>", "services": "Triage"}
+    data = {
+        "name": "National CSIRT",
+        "state": "TT",
+        "timezone": "UTC",
+        "mission": "First line\n<b>second</b>",
+        "services": "Triage",
+    }
     assert client.post(address("add_team"), data).status_code == 302
     row = Team.objects.get(name="National CSIRT")
     content = client.get(address("team", row.pk)).content.decode()
@@ -242,12 +302,17 @@ def test_it_manages_memberships(world: World, registry: Registry) -> None:
     content = client.get(address("members")).content
     assert b"handler@example.org" in content and b"foreign" not in content
     add = address("add_member")
-    assert client.post(add, {"email": "member@example.org", "organisation": str(world.bank.pk)}).status_code == 302
+    assert (
+        client.post(add, {"email": "member@example.org", "organisation": str(world.bank.pk)}).status_code
+        == 302
+    )
     assert Membership.objects.filter(user=world.member, organisation=world.bank).exists()
     for email in ("foreign.member@example.org", "nobody@example.org"):
         answer = client.post(add, {"email": email, "organisation": str(world.bank.pk)})
         assert "nobody with this address" in answer.context["form"].errors["email"][0]
-    assert client.post(add, {"email": "member@example.org", "team": str(world.team.pk)}).context["form"].errors
+    assert (
+        client.post(add, {"email": "member@example.org", "team": str(world.team.pk)}).context["form"].errors
+    )
     row = world.reader.memberships.get()
     assert client.get(address("member", row.pk)).status_code == 200
     assert client.post(address("remove_member", row.pk)).status_code == 302
@@ -338,6 +403,8 @@ def test_it_gives_every_list_as_csv(world: World, registry: Registry, name: str)
         ("certificates", {"status": "revoked"}, 0),
     ],
 )
-def test_it_filters_lists(world: World, registry: Registry, name: str, params: dict[str, str], found: int) -> None:
+def test_it_filters_lists(
+    world: World, registry: Registry, name: str, params: dict[str, str], found: int
+) -> None:
     answer = world.client(world.reader).get(address(name), params)
     assert answer.context["listing"].count == found

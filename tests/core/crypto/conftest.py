@@ -19,7 +19,17 @@ class Gpg:
         self.home = home
 
     def __call__(self, *args: str, input: bytes = b"", check: bool = True) -> bytes:
-        command = ["gpg", "--batch", "--quiet", "--no-tty", "--yes", "--pinentry-mode", "loopback", "--passphrase", ""]
+        command = [
+            "gpg",
+            "--batch",
+            "--quiet",
+            "--no-tty",
+            "--yes",
+            "--pinentry-mode",
+            "loopback",
+            "--passphrase",
+            "",
+        ]
         environment = {**os.environ, "GNUPGHOME": str(self.home), "LC_ALL": "C"}
         done = subprocess.run([*command, *args], input=input, capture_output=True, env=environment)
         if check and done.returncode:
@@ -36,7 +46,9 @@ class Gpg:
     def export_secret(self, email: str) -> str:
         return self("--armor", "--export-secret-keys", f"<{email}>").decode()
 
-    def key(self, email: str, *, encryption: str | None = "never", faked: str = "", primary: str = "never") -> None:
+    def key(
+        self, email: str, *, encryption: str | None = "never", faked: str = "", primary: str = "never"
+    ) -> None:
         """An Ed25519 key that signs, with a Cv25519 subkey that lives as long as `encryption` says."""
         clock = ("--faked-system-time", faked) if faked else ()
         self(*clock, "--quick-gen-key", f"Someone <{email}>", "ed25519", "sign", primary)

@@ -94,7 +94,9 @@ def test_it_uses_an_expired_key_neither_early_nor_late(gpg: Gpg) -> None:
 
 @pytest.mark.mail
 def test_it_says_when_the_only_encryption_key_ends(gpg: Gpg) -> None:
-    assert openpgp.inspect(gpg.export("subkey.expired@example.org"), at=now()).expires_at == datetime(2020, 12, 31, tzinfo=UTC)
+    assert openpgp.inspect(gpg.export("subkey.expired@example.org"), at=now()).expires_at == datetime(
+        2020, 12, 31, tzinfo=UTC
+    )
     assert openpgp.inspect(gpg.export("renewed@example.org"), at=now()).expires_at is None
 
 
@@ -104,7 +106,9 @@ def test_it_encrypts_and_signs_so_that_gpg_decrypts_and_verifies(gpg: Gpg, team:
     gpg("--import", input=openpgp.certificate_of(team).encode())
     message = openpgp.encrypt(TEXT, [gpg.export(f"{who}@example.org")], team, at=now())
     assert message.startswith(b"-----BEGIN PGP MESSAGE-----")
-    status = gpg("--status-fd", "1", "--output", "/dev/null", "--decrypt", input=message).decode(errors="replace")
+    status = gpg("--status-fd", "1", "--output", "/dev/null", "--decrypt", input=message).decode(
+        errors="replace"
+    )
     assert "DECRYPTION_OKAY" in status
     assert "GOODSIG" in status
     assert openpgp.inspect(openpgp.certificate_of(team), at=now()).fingerprint in status
@@ -134,7 +138,15 @@ def test_it_signs_detached_so_that_gpg_verifies(gpg: Gpg, team: str, tmp_path) -
 @pytest.mark.mail
 def test_it_opens_what_gpg_encrypted_and_signed(gpg: Gpg, team: str) -> None:
     gpg("--import", input=openpgp.certificate_of(team).encode())
-    args = ("--trust-model", "always", "--compress-algo", "none", "--armor", "--local-user", "good@example.org")
+    args = (
+        "--trust-model",
+        "always",
+        "--compress-algo",
+        "none",
+        "--armor",
+        "--local-user",
+        "good@example.org",
+    )
     message = gpg(*args, "--sign", "--encrypt", "--recipient", "csirt@example.org", input=TEXT)
     opened = openpgp.decrypt(message, team, signers=[gpg.export("good@example.org")])
     assert opened.data == TEXT
@@ -144,7 +156,15 @@ def test_it_opens_what_gpg_encrypted_and_signed(gpg: Gpg, team: str) -> None:
 @pytest.mark.mail
 def test_it_says_what_to_do_about_a_compressed_message(gpg: Gpg, team: str) -> None:
     gpg("--import", input=openpgp.certificate_of(team).encode())
-    args = ("--trust-model", "always", "--compress-algo", "zip", "--armor", "--local-user", "good@example.org")
+    args = (
+        "--trust-model",
+        "always",
+        "--compress-algo",
+        "zip",
+        "--armor",
+        "--local-user",
+        "good@example.org",
+    )
     message = gpg(*args, "--sign", "--encrypt", "--recipient", "csirt@example.org", input=TEXT)
     with pytest.raises(BadInput, match="without compression"):
         openpgp.decrypt(message, team, signers=[gpg.export("good@example.org")])
@@ -158,7 +178,12 @@ def test_it_refuses_a_private_key_from_gpg(gpg: Gpg) -> None:
 
 @pytest.mark.mail
 def test_it_splits_a_keyring(gpg: Gpg) -> None:
-    ring = gpg.export("good@example.org") + "\n" + gpg.export("rsa@example.org") + gpg("--armor", "--export").decode()
+    ring = (
+        gpg.export("good@example.org")
+        + "\n"
+        + gpg.export("rsa@example.org")
+        + gpg("--armor", "--export").decode()
+    )
     found = [openpgp.inspect(armored, at=now()).fingerprint for armored in openpgp.split(ring)]
     assert found[:2] == [gpg.fingerprint("good@example.org"), gpg.fingerprint("rsa@example.org")]
     assert len(found) > 7
@@ -172,7 +197,12 @@ def test_it_refuses_a_private_key_in_disguise(team: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "hello", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxxxx\n-----END PGP PUBLIC KEY BLOCK-----", "\x00\x99\x00"],
+    [
+        "",
+        "hello",
+        "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxxxx\n-----END PGP PUBLIC KEY BLOCK-----",
+        "\x00\x99\x00",
+    ],
 )
 def test_it_refuses_what_is_no_certificate(text: str) -> None:
     with pytest.raises(BadInput) as refused:
@@ -200,7 +230,9 @@ def test_it_refuses_an_endless_certificate(team: str) -> None:
 
 
 def test_it_opens_and_verifies_its_own_messages(team: str, other: str) -> None:
-    message = openpgp.encrypt(TEXT, [openpgp.certificate_of(other), openpgp.certificate_of(team)], team, at=now())
+    message = openpgp.encrypt(
+        TEXT, [openpgp.certificate_of(other), openpgp.certificate_of(team)], team, at=now()
+    )
     for reader in (team, other):
         opened = openpgp.decrypt(message, reader, signers=[openpgp.certificate_of(team)])
         assert opened.data == TEXT

@@ -28,7 +28,9 @@ def bars(root: ET.Element) -> list[ET.Element]:
 
 
 def test_it_stacks_series_so_that_heights_add_up() -> None:
-    root = parsed(histogram_svg(["a", "b"], [Series("x", [10, 0]), Series("y", [30, 20])], title="T", height=232))
+    root = parsed(
+        histogram_svg(["a", "b"], [Series("x", [10, 0]), Series("y", [30, 20])], title="T", height=232)
+    )
     heights = [float(r.get("height", 0)) for r in bars(root)]
     assert heights == [50.0, 150.0, 100.0], "40 is the top of 200 pixels; nothing is drawn for 0"
     assert {r.get("class") for r in bars(root)} == {"k1", "k2"}
@@ -53,7 +55,9 @@ def test_it_links_a_bar_to_the_rows_behind_it() -> None:
 
 
 def test_it_draws_the_line_over_the_usual_band() -> None:
-    root = parsed(line_svg(["a", "b", "c"], [1, 5, 9], low=[1, 1, 1], high=[4, 4, 4], usual=[2, 2, 2], title="T"))
+    root = parsed(
+        line_svg(["a", "b", "c"], [1, 5, 9], low=[1, 1, 1], high=[4, 4, 4], usual=[2, 2, 2], title="T")
+    )
     assert len(list(root.iter(f"{SVG}polygon"))) == 1
     assert [p.get("class") for p in root.iter(f"{SVG}polyline")] == ["usual", "now"]
 
@@ -77,10 +81,17 @@ def test_it_refuses_a_series_of_another_length() -> None:
 def test_it_keeps_every_shape_inside_the_picture(values: list[float]) -> None:
     root = parsed(histogram_svg([str(i) for i in range(len(values))], [Series("x", values)], title="T"))
     for rect in bars(root):
-        assert float(rect.get("y", 0)) >= 0 and float(rect.get("y", 0)) + float(rect.get("height", 0)) <= 200 - 22 + 0.2
+        assert (
+            float(rect.get("y", 0)) >= 0
+            and float(rect.get("y", 0)) + float(rect.get("height", 0)) <= 200 - 22 + 0.2
+        )
         assert float(rect.get("width", 0)) >= 0
     line = parsed(line_svg([str(i) for i in range(len(values))], values, title="T"))
-    numbers = [float(n) for n in re.findall(r"points=\"[^\"]*\"", ET.tostring(line, "unicode")) for n in re.findall(r"[\d.]+", n)]
+    numbers = [
+        float(n)
+        for n in re.findall(r"points=\"[^\"]*\"", ET.tostring(line, "unicode"))
+        for n in re.findall(r"[\d.]+", n)
+    ]
     assert all(0 <= n <= 860 for n in numbers)
 
 
@@ -92,7 +103,16 @@ def test_it_rounds_the_top_up_but_not_far(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (950, "950"), (9999, "9999"), (12_500, "12.5k"), (3_200_000, "3.2M"), (2.5, "2.5"), (4e9, "4G")]
+    ("value", "text"),
+    [
+        (0, "0"),
+        (950, "950"),
+        (9999, "9999"),
+        (12_500, "12.5k"),
+        (3_200_000, "3.2M"),
+        (2.5, "2.5"),
+        (4e9, "4G"),
+    ],
 )
 def test_it_writes_numbers_in_few_signs(value: float, text: str) -> None:
     assert chart.compact(value) == text
@@ -100,7 +120,11 @@ def test_it_writes_numbers_in_few_signs(value: float, text: str) -> None:
 
 def test_it_gives_the_same_as_a_table() -> None:
     html = table_html(["Day", "Count"], [["Monday", 4], ["Tuesday", 2.5]], caption="Days")
-    assert html.count("<tr>") == 3 and '<th scope="row">Monday</th>' in html and "<caption>Days</caption>" in html
+    assert (
+        html.count("<tr>") == 3
+        and '<th scope="row">Monday</th>' in html
+        and "<caption>Days</caption>" in html
+    )
 
 
 def test_it_cuts_a_label_that_is_too_long() -> None:

@@ -171,7 +171,9 @@ def _keys(sight: Sight) -> Iterator[Need]:
         _("Keys that expire within 30 days"), _("After that nothing is encrypted to them"),
     )  # fmt: skip
     for status, label in (("expired", _("Keys that have expired")), ("revoked", _("Keys that were revoked"))):
-        yield _listed(CERTIFICATES, rows, name, {"status": status}, "warn", label, _("Ask their owners for new ones"))
+        yield _listed(
+            CERTIFICATES, rows, name, {"status": status}, "warn", label, _("Ask their owners for new ones")
+        )
 
 
 def _listed(

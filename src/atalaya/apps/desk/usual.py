@@ -37,7 +37,7 @@ class Usual:
 
     @property
     def verdict(self) -> str:
-        """"new": never seen in the days before; "more": above nine days in ten, and by enough to matter; else "".
+        """ "new": never seen in the days before; "more": above nine days in ten, and by enough to matter; else "".
 
         Today is not over, so that few events by now say nothing.
         """

@@ -66,7 +66,9 @@ def remove_organisation(organisation: Organisation, *, by: User | None) -> None:
     _allow(by, organisation.state_id)
     for relation in Organisation._meta.related_objects:
         held = relation.related_model
-        if held in (Contact, Network, Membership, ImportPlan) or not isinstance(relation, models.ManyToOneRel):
+        if held in (Contact, Network, Membership, ImportPlan) or not isinstance(
+            relation, models.ManyToOneRel
+        ):
             continue
         if held._base_manager.filter(**{relation.field.name: organisation}).exists():
             what = _("Other records hang on %(name)s.") % {"name": organisation.name}
@@ -91,7 +93,8 @@ def ensure_own_team(*, by: User | None, state: str, name: str, timezone: str = "
         return kept
     if not State.objects.filter(code=state).exists():
         raise BadInput(
-            _("%(code)s is not a member state.") % {"code": state[:10]}, advice=_("Write its two letters, such as BB.")
+            _("%(code)s is not a member state.") % {"code": state[:10]},
+            advice=_("Write its two letters, such as BB."),
         )
     return save_team(Team(state_id=state, name=name, own=True, timezone=timezone), by=by)
 
@@ -142,7 +145,9 @@ def remove_network(network: Network, *, by: User | None) -> None:
     """Remove a network as if it had never been. To end it on a day, save it with `valid_to` instead."""
     state = network.organisation.state_id
     _allow(by, state)
-    _remove(network, "network", state, {"value": network.value, "organisation": network.organisation.name}, by=by)
+    _remove(
+        network, "network", state, {"value": network.value, "organisation": network.organisation.name}, by=by
+    )
     networks_changed(state)
 
 
@@ -223,7 +228,9 @@ def _check(certificate: Certificate, *, by: User | None, at: datetime) -> bool:
     was = certificate.status
     _note(certificate, certificate.armored, info, at)
     soon = info.expires_at is not None and at < info.expires_at <= at + EXPIRES_SOON
-    warn = soon and certificate.status == Certificate.Status.VALID and certificate.warned_for != info.expires_at
+    warn = (
+        soon and certificate.status == Certificate.Status.VALID and certificate.warned_for != info.expires_at
+    )
     if warn:
         certificate.warned_for = info.expires_at
         announce("registry.certificate.expiring", certificate=str(certificate.pk))
@@ -250,7 +257,9 @@ def add_member(
         raise Refused(Problem("user", _("An organisation's member cannot work in a team."), advice))
     if organisation is not None and user.role != Role.MEMBER:
         advice = _("Choose a team, or change the person's role first.")
-        raise Refused(Problem("user", _("Only an organisation's member can belong to an organisation."), advice))
+        raise Refused(
+            Problem("user", _("Only an organisation's member can belong to an organisation."), advice)
+        )
     membership, added = Membership.objects.get_or_create(user=user, team=team, organisation=organisation)
     if added:
         _record_member("added", membership, by=by)
@@ -274,21 +283,37 @@ def _state_of(team: Team | None, organisation: Organisation | None) -> str:
 
 def _record_member(verb: str, membership: Membership, *, by: User | None) -> None:
     of = membership.team or membership.organisation
-    detail = {"user": membership.user.email, "of": str(of), "kind": "team" if membership.team else "organisation"}
+    detail = {
+        "user": membership.user.email,
+        "of": str(of),
+        "kind": "team" if membership.team else "organisation",
+    }
     state = _state_of(membership.team, membership.organisation)
     record(f"registry.membership.{verb}", by=by, target=membership, state=state, detail=detail)
 
 
 @transaction.atomic
 def keep_import(
-    data: bytes, *, by: User, name: str, state: State, organisation: Organisation | None = None, format: str = "csv"
+    data: bytes,
+    *,
+    by: User,
+    name: str,
+    state: State,
+    organisation: Organisation | None = None,
+    format: str = "csv",
 ) -> tuple[ImportPlan, exchange.Plan]:
     """Keep a file after its dry run, so that exactly this can be applied. Writes nothing to the registry, records nothing."""
     plan = exchange.plan(data, by=by, state=state.code, organisation=organisation, format=format)
     forgotten = timezone.now() - IMPORT_KEPT
     ImportPlan.objects.filter(created_at__lt=forgotten).delete()
     kept = ImportPlan.objects.create(
-        user=by, format=format, name=name[:255], content=data, state=state, organisation=organisation, digest=plan.digest
+        user=by,
+        format=format,
+        name=name[:255],
+        content=data,
+        state=state,
+        organisation=organisation,
+        digest=plan.digest,
     )
     return kept, plan
 
@@ -297,7 +322,10 @@ def keep_import(
 def apply_kept_import(kept: ImportPlan, *, by: User) -> exchange.Plan:
     """Apply a kept import once. Raises BadInput when it was applied before, and as `apply_import`."""
     if not ImportPlan.objects.filter(pk=kept.pk, user=by, applied_at=None).update(applied_at=timezone.now()):
-        raise BadInput(_("This import was applied already."), advice=_("Upload the file again to see what is left to do."))
+        raise BadInput(
+            _("This import was applied already."),
+            advice=_("Upload the file again to see what is left to do."),
+        )
     return apply_import(
         bytes(kept.content), by=by, digest=kept.digest, name=kept.name, state=kept.state_id,
         organisation=kept.organisation, format=kept.format,
@@ -323,13 +351,20 @@ def apply_import(
     plan = exchange.plan(data, by=by, state=state, organisation=organisation, format=format)
     if plan.digest != digest:
         raise BadInput(
-            _("The registry changed since the dry run. Nothing was imported."), advice=_("Look at what would change now, and apply that.")
+            _("The registry changed since the dry run. Nothing was imported."),
+            advice=_("Look at what would change now, and apply that."),
         )
     for model in (Organisation, Contact, Network):
         _write_lines([line for line in plan.writes if isinstance(line.instance, model)])
     for code in sorted({_home(line.instance) for line in plan.writes if line.instance is not None}):
         detail = {"file": name, "sha256": plan.sha256, "lines": _recorded(plan, code)}
-        record("registry.import.applied", by=by, target=("registry.import", plan.digest), state=code, detail=detail)
+        record(
+            "registry.import.applied",
+            by=by,
+            target=("registry.import", plan.digest),
+            state=code,
+            detail=detail,
+        )
         networks_changed(code)
     return plan
 
@@ -345,7 +380,9 @@ def _write_lines(lines: list[exchange.Line]) -> None:
             if new := [row for verdict, row in rows if verdict is exchange.Verdict.ADDED]:
                 type(new[0])._default_manager.bulk_create(new, batch_size=500)  # type: ignore[arg-type]
     except IntegrityError as error:  # somebody wrote the same at the same moment
-        raise BadInput(_("The registry changed since the dry run. Nothing was imported."), advice=_("Try again.")) from error
+        raise BadInput(
+            _("The registry changed since the dry run. Nothing was imported."), advice=_("Try again.")
+        ) from error
 
 
 def _recorded(plan: exchange.Plan, state: str) -> list[dict[str, object]]:

@@ -149,14 +149,24 @@ def _checked(listing: Any, request: HttpRequest) -> Any:
 
 
 def _paged(page: Any, results: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"count": page.paginator.count, "page": page.number, "pages": page.paginator.num_pages, "results": results}
+    return {
+        "count": page.paginator.count,
+        "page": page.number,
+        "pages": page.paginator.num_pages,
+        "results": results,
+    }
 
 
 def organisation_out(row: Organisation, scope: queries.Scope) -> dict[str, Any]:
     """An organisation as OrganisationOut. What it is part of is told only to those who see that too."""
     parent = row.parent_id if row.parent_id and scope.holds(row.state_id, str(row.parent_id)) else None
     same = ("name", "short_name", "sector", "kind", "critical", "active", "website")
-    return {"id": row.pk, "state": row.state_id, "parent": parent, **{name: getattr(row, name) for name in same}}
+    return {
+        "id": row.pk,
+        "state": row.state_id,
+        "parent": parent,
+        **{name: getattr(row, name) for name in same},
+    }
 
 
 def contact_out(row: Contact) -> dict[str, Any]:

@@ -105,14 +105,20 @@ def conflicts(user: Asker) -> tuple[Conflict, ...]:
 
 @lru_cache(maxsize=4)
 def _conflicts(scope: Scope, _state: tuple[object, ...]) -> tuple[Conflict, ...]:
-    held = Network.objects.filter(inside(scope, "organisation__state", "organisation"), organisation__active=True)
-    return tuple(sorted(find_conflicts(held.iterator()), key=lambda conflict: conflict.kind != ConflictKind.SAME))
+    held = Network.objects.filter(
+        inside(scope, "organisation__state", "organisation"), organisation__active=True
+    )
+    return tuple(
+        sorted(find_conflicts(held.iterator()), key=lambda conflict: conflict.kind != ConflictKind.SAME)
+    )
 
 
 def conflicts_of(user: Asker, organisation: object) -> list[Conflict]:
     """Conflicts in which this organisation has a part."""
     wanted = str(organisation)
-    return [conflict for conflict in conflicts(user) if wanted in (conflict.winner_owner, conflict.loser_owner)]
+    return [
+        conflict for conflict in conflicts(user) if wanted in (conflict.winner_owner, conflict.loser_owner)
+    ]
 
 
 def resolve(found: Iterable[Conflict], user: Asker) -> list[tuple[Conflict, Network, Network]]:
@@ -155,4 +161,6 @@ def _inside(
 
 
 def _conflict(kind: ConflictKind, winner: Network, loser: Network) -> Conflict:
-    return Conflict(kind, str(winner.pk), str(loser.pk), str(winner.organisation_id), str(loser.organisation_id))
+    return Conflict(
+        kind, str(winner.pk), str(loser.pk), str(winner.organisation_id), str(loser.organisation_id)
+    )

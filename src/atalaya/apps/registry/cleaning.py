@@ -58,18 +58,28 @@ _CLEANERS: dict[type[models.Model], dict[str, Callable[[str], str]]] = {
 
 def clean(row: Row) -> list[Problem]:
     """Bring every field of `row` into its canonical form, in place; returns what could not be."""
-    problems = [problem for field in row._meta.concrete_fields if (problem := _clean_field(row, field)) is not None]
+    problems = [
+        problem for field in row._meta.concrete_fields if (problem := _clean_field(row, field)) is not None
+    ]
     if isinstance(row, Network):
         problems += _clean_network(row)
     if isinstance(row, Contact) and not row.email and not row.phone:
-        problems.append(Problem("email", _("This contact cannot be reached."), _("Give an e-mail address or a telephone.")))
+        problems.append(
+            Problem(
+                "email", _("This contact cannot be reached."), _("Give an e-mail address or a telephone.")
+            )
+        )
     if isinstance(row, Contact) and not 1 <= row.priority <= 99:
-        problems.append(Problem("priority", _("The priority is a number from 1 to 99."), _("1 is told first.")))
+        problems.append(
+            Problem("priority", _("The priority is a number from 1 to 99."), _("1 is told first."))
+        )
     return problems
 
 
 def _clean_field(row: Row, field: models.Field[Any, Any]) -> Problem | None:
-    if not isinstance(field, (models.CharField, models.TextField)) or (isinstance(row, Network) and field.name == "value"):
+    if not isinstance(field, (models.CharField, models.TextField)) or (
+        isinstance(row, Network) and field.name == "value"
+    ):
         return None
     default = _lines if isinstance(field, models.TextField) else values.text
     cleaner = _CLEANERS[type(row)].get(field.name, default)
@@ -86,7 +96,9 @@ def _measure(field: models.Field[Any, Any], value: str) -> Problem | None:
         return Problem(field.name, _("%(field)s is missing.") % {"field": _name_of(field)})
     if field.max_length and len(value) > field.max_length:
         shown = {"field": _name_of(field), "length": len(value), "most": field.max_length}
-        return Problem(field.name, _("%(field)s has %(length)s characters; at most %(most)s are kept.") % shown)
+        return Problem(
+            field.name, _("%(field)s has %(length)s characters; at most %(most)s are kept.") % shown
+        )
     allowed = [choice for choice, _label in field.choices or ()]
     if value and allowed and value not in allowed:
         shown = {"field": _name_of(field), "value": value}
@@ -111,7 +123,9 @@ def _clean_network(row: Network) -> list[Problem]:
     except values.BadValue as error:
         problems.append(Problem("value", error.what, error.advice))
     if row.valid_from and row.valid_to and row.valid_to < row.valid_from:
-        problems.append(Problem("valid_to", _("The last day is before the first one."), _("Exchange the two dates.")))
+        problems.append(
+            Problem("valid_to", _("The last day is before the first one."), _("Exchange the two dates."))
+        )
     return problems
 
 
@@ -130,7 +144,13 @@ def against(row: Row) -> list[Problem]:
 def _taken(row: Row, same: models.QuerySet[Any], field: str) -> list[Problem]:
     if not same.exclude(pk=row.pk).exists():
         return []
-    return [Problem(field, _("There is one like this already."), _("Change the other one, or give this one another name."))]
+    return [
+        Problem(
+            field,
+            _("There is one like this already."),
+            _("Change the other one, or give this one another name."),
+        )
+    ]
 
 
 def _organisation_against(row: Organisation) -> list[Problem]:
@@ -139,7 +159,11 @@ def _organisation_against(row: Organisation) -> list[Problem]:
         problems.append(Problem("parent", _("It cannot be part of an organisation of another state.")))
     if is_circle(row):
         problems.append(
-            Problem("parent", _("An organisation cannot be part of itself, not even through others."), _("Choose another one."))
+            Problem(
+                "parent",
+                _("An organisation cannot be part of itself, not even through others."),
+                _("Choose another one."),
+            )
         )
     if Organisation.objects.filter(parent=row.pk).exclude(state=row.state_id).exists():
         problems.append(Problem("state", _("It has parts in its present state."), _("Move these first.")))
@@ -160,11 +184,15 @@ def is_circle(row: Organisation) -> bool:
 
 def _network_against(row: Network) -> list[Problem]:
     """One organisation claims a value once for any day. Claims of several organisations are conflicts, not errors."""
-    same = Network.objects.filter(organisation=row.organisation_id, kind=row.kind, value=row.value).exclude(pk=row.pk)
+    same = Network.objects.filter(organisation=row.organisation_id, kind=row.kind, value=row.value).exclude(
+        pk=row.pk
+    )
     for other in same:
         if overlap(row, other):
             advice = _("End the other one first, or change its days.")
-            return [Problem("value", _("This organisation has %(value)s already.") % {"value": row.value}, advice)]
+            return [
+                Problem("value", _("This organisation has %(value)s already.") % {"value": row.value}, advice)
+            ]
     return []
 
 

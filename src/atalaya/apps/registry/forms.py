@@ -48,8 +48,12 @@ class _Armored(forms.CharField):
             label=gettext_lazy("OpenPGP certificate"),
             required=False,
             max_length=limits.CERTIFICATE_CHARS,
-            widget=forms.Textarea(attrs={"rows": 4, "class": "code", "spellcheck": "false", "autocomplete": "off"}),
-            help_text=gettext_lazy("Paste the public key block. A newer copy of the same key brings it up to date."),
+            widget=forms.Textarea(
+                attrs={"rows": 4, "class": "code", "spellcheck": "false", "autocomplete": "off"}
+            ),
+            help_text=gettext_lazy(
+                "Paste the public key block. A newer copy of the same key brings it up to date."
+            ),
         )
 
 
@@ -63,7 +67,18 @@ class OrganisationForm(_RowForm):
 
     class Meta:
         model = Organisation
-        fields = ("name", "short_name", "state", "sector", "kind", "critical", "parent", "website", "note", "active")
+        fields = (
+            "name",
+            "short_name",
+            "state",
+            "sector",
+            "kind",
+            "critical",
+            "parent",
+            "website",
+            "note",
+            "active",
+        )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,7 +110,9 @@ class TeamForm(_RowForm):
 
 class ContactForm(_RowForm):
     armored = _Armored()
-    no_certificate = forms.BooleanField(label=gettext_lazy("Take the present certificate away"), required=False)
+    no_certificate = forms.BooleanField(
+        label=gettext_lazy("Take the present certificate away"), required=False
+    )
 
     class Meta:
         model = Contact
@@ -128,7 +145,9 @@ class NetworkForm(_RowForm):
 class MembershipForm(forms.Form):
     email = forms.EmailField(label=gettext_lazy("E-mail of the person"))
     team = forms.ModelChoiceField(Team.objects.none(), label=gettext_lazy("Team"), required=False)
-    organisation = forms.ModelChoiceField(Organisation.objects.none(), label=gettext_lazy("Organisation"), required=False)
+    organisation = forms.ModelChoiceField(
+        Organisation.objects.none(), label=gettext_lazy("Organisation"), required=False
+    )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -140,7 +159,9 @@ class MembershipForm(forms.Form):
         """Somebody of this state or of none: whether an account of another state exists is not told."""
         found = User.objects.filter(email__iexact=self.cleaned_data["email"]).first()
         if found is None or self._elsewhere(found):
-            raise forms.ValidationError(_("There is nobody with this address whom you can add. Add the person first."))
+            raise forms.ValidationError(
+                _("There is nobody with this address whom you can add. Add the person first.")
+            )
         self.cleaned_data["person"] = found
         return found.email
 
@@ -154,20 +175,28 @@ class CertificatesForm(forms.Form):
     armored = forms.CharField(
         label=gettext_lazy("OpenPGP certificates"),
         max_length=limits.CERTIFICATE_CHARS,
-        widget=forms.Textarea(attrs={"rows": 12, "class": "code", "spellcheck": "false", "autocomplete": "off"}),
+        widget=forms.Textarea(
+            attrs={"rows": 12, "class": "code", "spellcheck": "false", "autocomplete": "off"}
+        ),
         help_text=gettext_lazy("One or many public key blocks, one behind the other."),
     )
 
 
 class ImportForm(forms.Form):
-    format = forms.ChoiceField(label=gettext_lazy("What the file is"), choices=ImportPlan.Format.choices, initial="csv")
+    format = forms.ChoiceField(
+        label=gettext_lazy("What the file is"), choices=ImportPlan.Format.choices, initial="csv"
+    )
     file = forms.FileField(label=gettext_lazy("File"))
-    state = forms.ModelChoiceField(State.objects.none(), label=gettext_lazy("State of rows that name none"), empty_label=None)
+    state = forms.ModelChoiceField(
+        State.objects.none(), label=gettext_lazy("State of rows that name none"), empty_label=None
+    )
     organisation = forms.ModelChoiceField(
         Organisation.objects.none(),
         label=gettext_lazy("Owner of an address list"),
         required=False,
-        help_text=gettext_lazy("Only for address lists: a catch-all such as “National address space”. More specific networks win over it."),
+        help_text=gettext_lazy(
+            "Only for address lists: a catch-all such as “National address space”. More specific networks win over it."
+        ),
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:

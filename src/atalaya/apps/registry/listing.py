@@ -80,7 +80,11 @@ def _key(contact: Contact) -> Any:
 def _key_status(contact: Contact) -> Any:
     from atalaya.web.templatetags.ui import badge
 
-    return badge(contact.certificate.get_status_display(), contact.certificate.status) if contact.certificate else ""
+    return (
+        badge(contact.certificate.get_status_display(), contact.certificate.status)
+        if contact.certificate
+        else ""
+    )
 
 
 ORGANISATIONS = Listing(
@@ -117,7 +121,13 @@ CONTACTS = Listing(
     name="contacts",
     columns=(
         Column("name", _("Name"), link=_page("contact"), sort="name"),
-        Column("organisation", _("Organisation"), "organisation.name", link=_page("organisation", "organisation_id"), sort="organisation__name"),
+        Column(
+            "organisation",
+            _("Organisation"),
+            "organisation.name",
+            link=_page("organisation", "organisation_id"),
+            sort="organisation__name",
+        ),
         Column("role", _("Role"), "get_role_display", sort="role"),
         Column("email", _("E-mail"), sort="email"),
         Column("phone", _("Telephone")),
@@ -171,7 +181,13 @@ TEAMS = Listing(
     ),
     filters=(Filter("q", _("Name"), apply=_named),),
     order="name",
-    empty=Empty(_("No team yet"), _("Describe your team as RFC 2350 asks."), "lamp", lambda: reverse("registry:add_team"), _("Add a team")),
+    empty=Empty(
+        _("No team yet"),
+        _("Describe your team as RFC 2350 asks."),
+        "lamp",
+        lambda: reverse("registry:add_team"),
+        _("Add a team"),
+    ),
 )
 
 CERTIFICATES = Listing(
@@ -184,12 +200,22 @@ CERTIFICATES = Listing(
         Column("checked_at", _("Checked"), kind="time", sort="checked_at"),
     ),
     filters=(
-        Filter("q", _("Fingerprint"), apply=lambda source, text: source.filter(fingerprint__icontains=text.replace(" ", ""))),
+        Filter(
+            "q",
+            _("Fingerprint"),
+            apply=lambda source, text: source.filter(fingerprint__icontains=text.replace(" ", "")),
+        ),
         Filter("status", _("Status"), "choice", choices=Certificate.Status.choices),
         Filter("until", _("Expires until"), "date", lookup="expires_at__date__lte"),
     ),
     order="expires_at",
-    empty=Empty(_("No key yet"), _("With a contact's OpenPGP certificate notices are encrypted."), "key", lambda: reverse("registry:add_certificates"), _("Add keys")),
+    empty=Empty(
+        _("No key yet"),
+        _("With a contact's OpenPGP certificate notices are encrypted."),
+        "key",
+        lambda: reverse("registry:add_certificates"),
+        _("Add keys"),
+    ),
 )
 
 
@@ -198,7 +224,9 @@ def _place(membership: Membership) -> str:
 
 
 def _place_link(membership: Membership) -> str:
-    name, pk = ("team", membership.team_id) if membership.team_id else ("organisation", membership.organisation_id)
+    name, pk = (
+        ("team", membership.team_id) if membership.team_id else ("organisation", membership.organisation_id)
+    )
     return reverse(f"registry:{name}", args=[pk])
 
 
@@ -207,14 +235,32 @@ MEMBERS = Listing(
     columns=(
         Column("user", _("Person"), "user.name", link=_page("member"), sort="user__name"),
         Column("email", _("E-mail"), "user.email", sort="user__email"),
-        Column("role", _("Role"), "user.get_role_display", cell=lambda row: row.user.get_role_display(), sort="user__role"),
+        Column(
+            "role",
+            _("Role"),
+            "user.get_role_display",
+            cell=lambda row: row.user.get_role_display(),
+            sort="user__role",
+        ),
         Column("of", _("Works in or belongs to"), _place, link=_place_link),
     ),
     filters=(
-        Filter("q", _("Name or e-mail"), apply=lambda source, text: source.filter(Q(user__name__icontains=text) | Q(user__email__icontains=text))),
+        Filter(
+            "q",
+            _("Name or e-mail"),
+            apply=lambda source, text: source.filter(
+                Q(user__name__icontains=text) | Q(user__email__icontains=text)
+            ),
+        ),
     ),
     order="user",
-    empty=Empty(_("Nobody is a member yet"), _("Without a membership nobody sees any record."), "people", lambda: reverse("registry:add_member"), _("Add a membership")),
+    empty=Empty(
+        _("Nobody is a member yet"),
+        _("Without a membership nobody sees any record."),
+        "people",
+        lambda: reverse("registry:add_member"),
+        _("Add a membership"),
+    ),
 )
 
 __all__ = ["CERTIFICATES", "CONTACTS", "MEMBERS", "NETWORKS", "ORGANISATIONS", "TEAMS", "with_counts"]

@@ -59,13 +59,24 @@ class Organisation(models.Model):
         CITIZEN = "citizen", _("citizen")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    state = models.ForeignKey(State, on_delete=models.PROTECT, related_name="organisations", verbose_name=_("state"))
+    state = models.ForeignKey(
+        State, on_delete=models.PROTECT, related_name="organisations", verbose_name=_("state")
+    )
     name = models.CharField(_("name"), max_length=200)
     short_name = models.CharField(_("short name"), max_length=40, blank=True)
     sector = models.CharField(_("sector"), max_length=16, choices=Sector.choices, default=Sector.OTHER)
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices, default=Kind.PRIVATE)
-    critical = models.BooleanField(_("critical"), default=False, help_text=_("Runs critical infrastructure: told at once."))
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children", verbose_name=_("part of"))
+    critical = models.BooleanField(
+        _("critical"), default=False, help_text=_("Runs critical infrastructure: told at once.")
+    )
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="children",
+        verbose_name=_("part of"),
+    )
     website = models.URLField(_("web site"), blank=True)
     note = models.TextField(_("note"), blank=True)
     active = models.BooleanField(_("active"), default=True)
@@ -87,7 +98,9 @@ class Team(models.Model):
     name = models.CharField(_("name of the team"), max_length=120)
     short_name = models.CharField(_("short name"), max_length=40, blank=True)
     own = models.BooleanField(_("works on this node"), default=False)
-    organisation = models.ForeignKey(Organisation, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("host organisation"))
+    organisation = models.ForeignKey(
+        Organisation, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("host organisation")
+    )
     address = models.TextField(_("address"), blank=True)
     timezone = models.CharField(_("time zone"), max_length=40, default="UTC")
     phone = models.CharField(_("telephone"), max_length=60, blank=True)
@@ -95,7 +108,14 @@ class Team(models.Model):
     other_telecommunication = models.CharField(_("other telecommunication"), max_length=200, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
     website = models.URLField(_("web site"), blank=True)
-    certificate = models.ForeignKey("Certificate", null=True, blank=True, on_delete=models.SET_NULL, related_name="teams", verbose_name=_("public key"))
+    certificate = models.ForeignKey(
+        "Certificate",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="teams",
+        verbose_name=_("public key"),
+    )
     members = models.TextField(_("team members"), blank=True)
     operating_hours = models.CharField(_("operating hours"), max_length=200, blank=True)
     contact_points = models.TextField(_("points of customer contact"), blank=True)
@@ -124,13 +144,18 @@ class Membership(models.Model):
     """Why a user sees something: they work in a team (its whole state) or belong to an organisation."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
-    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="memberships")
-    organisation = models.ForeignKey(Organisation, null=True, blank=True, on_delete=models.CASCADE, related_name="memberships")
+    team = models.ForeignKey(
+        Team, null=True, blank=True, on_delete=models.CASCADE, related_name="memberships"
+    )
+    organisation = models.ForeignKey(
+        Organisation, null=True, blank=True, on_delete=models.CASCADE, related_name="memberships"
+    )
 
     class Meta:
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(team__isnull=True) ^ models.Q(organisation__isnull=True), name="membership_of_one_thing"
+                condition=models.Q(team__isnull=True) ^ models.Q(organisation__isnull=True),
+                name="membership_of_one_thing",
             ),
             models.UniqueConstraint(fields=["user", "team"], name="membership_team_once"),
             models.UniqueConstraint(fields=["user", "organisation"], name="membership_organisation_once"),
@@ -156,7 +181,9 @@ class Certificate(models.Model):
     status = models.CharField(max_length=8, choices=Status.choices)
     expires_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(default=timezone.now)
-    warned_for = models.DateTimeField(null=True, help_text="The end of validity that was announced, so that it is announced once.")
+    warned_for = models.DateTimeField(
+        null=True, help_text="The end of validity that was announced, so that it is announced once."
+    )
 
     class Meta:
         ordering = ("fingerprint",)
@@ -182,23 +209,36 @@ class Contact(models.Model):
         LEGAL = "legal", _("legal")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="contacts", verbose_name=_("organisation"))
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="contacts", verbose_name=_("organisation")
+    )
     name = models.CharField(_("name"), max_length=120)
     email = models.EmailField(_("e-mail"), blank=True)
     phone = models.CharField(_("telephone"), max_length=60, blank=True)
     role = models.CharField(_("role"), max_length=12, choices=Role.choices, default=Role.SECURITY)
     language = models.CharField(_("language"), max_length=5, default="en", choices=settings.LANGUAGES)
     priority = models.PositiveSmallIntegerField(_("priority"), default=1, help_text=_("1 is told first."))
-    hours = models.CharField(_("working hours"), max_length=60, blank=True, help_text=_("For example Mo-Fr 08:00-16:30"))
+    hours = models.CharField(
+        _("working hours"), max_length=60, blank=True, help_text=_("For example Mo-Fr 08:00-16:30")
+    )
     timezone = models.CharField(_("time zone"), max_length=40, default="UTC")
-    certificate = models.ForeignKey(Certificate, null=True, blank=True, on_delete=models.SET_NULL, related_name="contacts", verbose_name=_("OpenPGP certificate"))
+    certificate = models.ForeignKey(
+        Certificate,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="contacts",
+        verbose_name=_("OpenPGP certificate"),
+    )
     active = models.BooleanField(_("active"), default=True)
 
     class Meta:
         ordering = ("priority", "name")
         constraints = (
             models.UniqueConstraint(
-                fields=["organisation", "email", "role"], condition=~models.Q(email=""), name="contact_once_per_role"
+                fields=["organisation", "email", "role"],
+                condition=~models.Q(email=""),
+                name="contact_once_per_role",
             ),
         )
 
@@ -218,7 +258,9 @@ class Network(models.Model):
         DOMAIN = "domain", _("domain")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="networks", verbose_name=_("organisation"))
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="networks", verbose_name=_("organisation")
+    )
     kind = models.CharField(_("kind"), max_length=6, choices=Kind.choices)
     value = models.CharField(_("value"), max_length=253)
     valid_from = models.DateField(_("valid from"), null=True, blank=True)
@@ -230,10 +272,14 @@ class Network(models.Model):
         ordering = ("kind", "value")
         indexes = (models.Index(fields=["kind", "value"], name="network_value"),)
         constraints = (
-            models.UniqueConstraint(fields=["organisation", "kind", "value", "valid_from"], name="network_once"),
+            models.UniqueConstraint(
+                fields=["organisation", "kind", "value", "valid_from"], name="network_once"
+            ),
             # SQLite counts nulls as distinct, so the claim without a first day needs its own constraint.
             models.UniqueConstraint(
-                fields=["organisation", "kind", "value"], condition=models.Q(valid_from=None), name="network_once_since_ever"
+                fields=["organisation", "kind", "value"],
+                condition=models.Q(valid_from=None),
+                name="network_once_since_ever",
             ),
         )
 

@@ -97,7 +97,11 @@ def contacts_to_tell(organisation: Organisation) -> list[Contact]:
 
 
 def _first_in_line(organisation: Organisation) -> list[Contact]:
-    able = organisation.contacts.filter(active=True, role__in=ROLES_TOLD).exclude(email="").select_related("certificate")
+    able = (
+        organisation.contacts.filter(active=True, role__in=ROLES_TOLD)
+        .exclude(email="")
+        .select_related("certificate")
+    )
     contacts = list(able.order_by("priority", "name", "pk"))
     for role in ROLES_TOLD:
         if holders := [contact for contact in contacts if contact.role == role]:

@@ -43,7 +43,9 @@ def _titles() -> dict[str, str]:
 def sections(team: Team) -> list[tuple[str, list[tuple[str, Any]]]]:
     """(numbered title, [(name, value)]) for each section; what is not known is None."""
     titles = _titles()
-    return [(f"{number}. {titles[key]}", [_pair(team, name) for name in names]) for number, key, names in _ORDER]
+    return [
+        (f"{number}. {titles[key]}", [_pair(team, name) for name in names]) for number, key, names in _ORDER
+    ]
 
 
 def _pair(team: Team, name: str) -> tuple[str, Any]:

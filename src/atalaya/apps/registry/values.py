@@ -125,7 +125,8 @@ def domain(text: str) -> str:
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.match(label) for label in labels) or labels[-1].isdigit():
         raise BadValue(
-            _("%(value)s is not a domain.") % {"value": text}, advice=_("Write it like example.org, without www.")
+            _("%(value)s is not a domain.") % {"value": text},
+            advice=_("Write it like example.org, without www."),
         )
     if len(labels) == 1 or (len(labels) == 2 and len(labels[1]) == 2 and labels[0] in _COMMERCIAL):
         raise BadValue(
@@ -155,7 +156,8 @@ def _a_labels(name: str) -> str:
         encoded.encode("ascii").decode("idna")
     except UnicodeError as error:
         raise BadValue(
-            _("%(value)s is not a domain.") % {"value": name}, advice=_("Write it like example.org, without www.")
+            _("%(value)s is not a domain.") % {"value": name},
+            advice=_("Write it like example.org, without www."),
         ) from error
     return encoded
 
@@ -199,7 +201,9 @@ def text(value: str, *, lines: bool = False) -> str:
     if not lines:
         value = re.sub(r"[\n\t]+", " ", value)
     if any(unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\t" for char in value):
-        raise BadValue(_("The text holds control characters."), advice=_("Type it again, or paste it as plain text."))
+        raise BadValue(
+            _("The text holds control characters."), advice=_("Type it again, or paste it as plain text.")
+        )
     return value.strip()
 
 
@@ -212,7 +216,8 @@ def email(value: str) -> str:
         validate_email(value)
     except ValidationError as error:
         raise BadValue(
-            _("%(value)s is not an e-mail address.") % {"value": value}, advice=_("Write it like name@example.org.")
+            _("%(value)s is not an e-mail address.") % {"value": value},
+            advice=_("Write it like name@example.org."),
         ) from error
     local, _at, host = value.rpartition("@")
     return f"{local}@{host.lower()}"
@@ -227,7 +232,8 @@ def website(value: str) -> str:
         URLValidator(schemes=["http", "https"])(value)
     except ValidationError as error:
         raise BadValue(
-            _("%(value)s is not a web address.") % {"value": value}, advice=_("Write it like https://www.example.org.")
+            _("%(value)s is not a web address.") % {"value": value},
+            advice=_("Write it like https://www.example.org."),
         ) from error
     return value
 
@@ -250,7 +256,9 @@ def day(value: str) -> date | None:
     if not value:
         return None
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise BadValue(_("%(value)s is not a date.") % {"value": value}, advice=_("Write it like 2026-11-30."))
+        raise BadValue(
+            _("%(value)s is not a date.") % {"value": value}, advice=_("Write it like 2026-11-30.")
+        )
     try:
         return date.fromisoformat(value)
     except ValueError as error:

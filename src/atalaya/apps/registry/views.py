@@ -72,7 +72,11 @@ def organisation(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     context = {
         "parent": visible.filter(pk=row.parent_id).first() if row.parent_id else None,
         "children": visible.filter(parent=row),
-        "told": [c for c in queries.contacts_to_tell(row) if queries.contacts_visible_to(user).filter(pk=c.pk).exists()],
+        "told": [
+            c
+            for c in queries.contacts_to_tell(row)
+            if queries.contacts_visible_to(user).filter(pk=c.pk).exists()
+        ],
         "conflicts": claims.resolve(claims.conflicts_of(user, row.pk)[:20], user),
     }
     return render(request, "registry/organisation.html", {**_around(request, row, "overview"), **context})
@@ -84,7 +88,9 @@ def organisation_contacts(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     row = get_object_or_404(queries.visible_to(asker(request)), pk=pk)
     rows = queries.contacts_visible_to(asker(request)).filter(organisation=row)
     context = _around(request, row, "contacts")
-    return CONTACTS.page(request, rows, title=row.name, template="registry/organisation_list.html", context=context)
+    return CONTACTS.page(
+        request, rows, title=row.name, template="registry/organisation_list.html", context=context
+    )
 
 
 @needs(Right.READ_REGISTRY)
@@ -93,7 +99,9 @@ def organisation_networks(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     row = get_object_or_404(queries.visible_to(asker(request)), pk=pk)
     rows = queries.networks_visible_to(asker(request)).filter(organisation=row)
     context = _around(request, row, "networks")
-    return NETWORKS.page(request, rows, title=row.name, template="registry/organisation_list.html", context=context)
+    return NETWORKS.page(
+        request, rows, title=row.name, template="registry/organisation_list.html", context=context
+    )
 
 
 def _around(request: HttpRequest, row: Organisation, here: str) -> dict[str, Any]:
@@ -132,7 +140,9 @@ def add_organisation(request: HttpRequest) -> HttpResponseBase:
     row = Organisation(state=_home(user)) if _home(user) else Organisation()
     form = OrganisationForm(request.POST or None, instance=row, user=user)
     back = reverse("registry:organisations")
-    return edit(request, form, lambda: actions.save_organisation(row, by=user), _("Add an organisation"), back)
+    return edit(
+        request, form, lambda: actions.save_organisation(row, by=user), _("Add an organisation"), back
+    )
 
 
 @needs(Right.WRITE_REGISTRY)
@@ -142,7 +152,9 @@ def edit_organisation(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     row = get_object_or_404(queries.visible_to(user), pk=pk)
     form = OrganisationForm(request.POST or None, instance=row, user=user)
     back = reverse("registry:organisation", args=[pk])
-    return edit(request, form, lambda: actions.save_organisation(row, by=user), _("Change the organisation"), back)
+    return edit(
+        request, form, lambda: actions.save_organisation(row, by=user), _("Change the organisation"), back
+    )
 
 
 @needs(Right.WRITE_REGISTRY)
@@ -164,7 +176,9 @@ def contacts(request: HttpRequest) -> HttpResponseBase:
 def contact(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """One contact with the certificate."""
     row = get_object_or_404(queries.contacts_visible_to(asker(request)), pk=pk)
-    named = row.certificate is None or any(row.email.lower() in uid.lower() for uid in row.certificate.user_ids)
+    named = row.certificate is None or any(
+        row.email.lower() in uid.lower() for uid in row.certificate.user_ids
+    )
     context = {"contact": row, "named": named, "may_write": _writes_whole(asker(request))}
     return render(request, "registry/contact.html", context)
 
@@ -189,7 +203,11 @@ def _contact_form(request: HttpRequest, row: Contact, title: str) -> HttpRespons
     form = ContactForm(request.POST or None, instance=row, user=user)
     back = reverse("registry:organisation_contacts", args=[row.organisation_id])
     return edit(
-        request, form, lambda: actions.save_contact(row, by=user, armored=form.cleaned_data["armored"]), title, back
+        request,
+        form,
+        lambda: actions.save_contact(row, by=user, armored=form.cleaned_data["armored"]),
+        title,
+        back,
     )
 
 
@@ -208,7 +226,9 @@ def networks(request: HttpRequest) -> HttpResponseBase:
     user = asker(request)
     context = {"conflict_count": len(claims.conflicts(user))}
     rows = queries.networks_visible_to(user)
-    return NETWORKS.page(request, rows, title=_("Networks"), template="registry/networks.html", context=context)
+    return NETWORKS.page(
+        request, rows, title=_("Networks"), template="registry/networks.html", context=context
+    )
 
 
 @needs(Right.READ_REGISTRY)
@@ -261,16 +281,27 @@ def conflicts(request: HttpRequest) -> HttpResponseBase:
     kind = kind if kind in set(claims.ConflictKind) else ""
     wanted = [conflict for conflict in found if conflict.kind == kind] if kind else found
     page = Paginator(wanted, 50).get_page(request.GET.get("page"))
-    context = {"page": page, "conflicts": claims.resolve(page.object_list, user), "tabs": _conflict_tabs(found, kind)}
+    context = {
+        "page": page,
+        "conflicts": claims.resolve(page.object_list, user),
+        "tabs": _conflict_tabs(found, kind),
+    }
     return render(request, "registry/conflicts.html", context)
 
 
 def _conflict_tabs(found: tuple[claims.Conflict, ...], here: str) -> list[Tab]:
     labels = {"": _("All"), "same": _("Two owners"), "inside": _("One inside another")}
-    counts = {kind: sum(conflict.kind == kind for conflict in found) for kind in ("same", "inside")} | {"": len(found)}
+    counts = {kind: sum(conflict.kind == kind for conflict in found) for kind in ("same", "inside")} | {
+        "": len(found)
+    }
     url = reverse("registry:conflicts")
     return [
-        Tab(label, f"{url}?{urlencode({'kind': kind})}" if kind else url, current=kind == here, count=counts[kind])
+        Tab(
+            label,
+            f"{url}?{urlencode({'kind': kind})}" if kind else url,
+            current=kind == here,
+            count=counts[kind],
+        )
         for kind, label in labels.items()
     ]
 
@@ -320,7 +351,9 @@ def team(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 def add_team(request: HttpRequest) -> HttpResponseBase:
     """Add a team."""
     home = _home(asker(request))
-    return _team_form(request, Team(state=home) if home else Team(), _("Add a team"), reverse("registry:teams"))
+    return _team_form(
+        request, Team(state=home) if home else Team(), _("Add a team"), reverse("registry:teams")
+    )
 
 
 @needs(Right.WRITE_REGISTRY)
@@ -333,7 +366,13 @@ def edit_team(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 def _team_form(request: HttpRequest, row: Team, title: str, back: str) -> HttpResponseBase:
     user = asker(request)
     form = TeamForm(request.POST or None, instance=row, user=user)
-    return edit(request, form, lambda: actions.save_team(row, by=user, armored=form.cleaned_data["armored"]), title, back)
+    return edit(
+        request,
+        form,
+        lambda: actions.save_team(row, by=user, armored=form.cleaned_data["armored"]),
+        title,
+        back,
+    )
 
 
 @needs(Right.WRITE_REGISTRY)

@@ -59,7 +59,9 @@ def all_certificates(request: HttpRequest) -> HttpResponse:
 
 
 def _file(data: bytes, kind: str, name: str) -> HttpResponse:
-    return HttpResponse(data, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return HttpResponse(
+        data, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
 
 
 @needs(Right.WRITE_REGISTRY)
@@ -69,7 +71,11 @@ def add_certificates(request: HttpRequest) -> HttpResponseBase:
     form = CertificatesForm(request.POST or None)
     back = reverse("registry:certificates")
     return edit(
-        request, form, lambda: actions.save_certificates(form.cleaned_data["armored"], by=user), _("Add keys"), back
+        request,
+        form,
+        lambda: actions.save_certificates(form.cleaned_data["armored"], by=user),
+        _("Add keys"),
+        back,
     )
 
 
@@ -147,7 +153,11 @@ def plan(request: HttpRequest, pk: UUID) -> HttpResponseBase:
         return _apply(request, kept)
     try:
         found = exchange.plan(
-            bytes(kept.content), by=user, state=kept.state_id, organisation=kept.organisation, format=kept.format
+            bytes(kept.content),
+            by=user,
+            state=kept.state_id,
+            organisation=kept.organisation,
+            format=kept.format,
         )
     except AtalayaError as error:
         messages.error(request, str(error))

@@ -55,7 +55,9 @@ def scope_of(user: Asker) -> Scope:
     """
     if user is None or not user.is_authenticated or not user.is_active:
         return NOTHING
-    rows = list(Membership.objects.filter(user=user).values_list("team__state", "organisation", "organisation__state"))
+    rows = list(
+        Membership.objects.filter(user=user).values_list("team__state", "organisation", "organisation__state")
+    )
     states = frozenset(team_state for team_state, _organisation, _state in rows if team_state)
     if states and user.role != Role.MEMBER:
         return Scope(states, None)
@@ -89,7 +91,9 @@ def inside(scope: Scope, state: str, organisation: str) -> Q:
 
 def visible_to(user: Asker) -> QuerySet[Organisation]:
     """Organisations that `user` may see."""
-    return Organisation.objects.filter(inside(scope_of(user), "state", "pk")).select_related("state", "parent")
+    return Organisation.objects.filter(inside(scope_of(user), "state", "pk")).select_related(
+        "state", "parent"
+    )
 
 
 def contacts_visible_to(user: Asker) -> QuerySet[Contact]:
@@ -106,7 +110,9 @@ def networks_visible_to(user: Asker) -> QuerySet[Network]:
 
 def teams_visible_to(user: Asker) -> QuerySet[Team]:
     """Teams of the states that `user` may see: an organisation knows the team that looks after it."""
-    return Team.objects.filter(state__in=scope_of(user).states).select_related("state", "organisation", "certificate")
+    return Team.objects.filter(state__in=scope_of(user).states).select_related(
+        "state", "organisation", "certificate"
+    )
 
 
 def certificates_visible_to(user: Asker) -> QuerySet[Certificate]:

@@ -156,7 +156,12 @@ def micalg(signature: str) -> str:
 
 
 def encrypt(
-    data: bytes, recipients: Sequence[str], signer: str | None = None, *, at: datetime, password: str | None = None
+    data: bytes,
+    recipients: Sequence[str],
+    signer: str | None = None,
+    *,
+    at: datetime,
+    password: str | None = None,
 ) -> bytes:
     """Encrypt to every armored certificate in `recipients`, signed inside by the armored private key `signer`.
 
@@ -166,7 +171,9 @@ def encrypt(
     if not recipients:
         raise BadInput("There is nobody to encrypt to.", advice="Name at least one certificate.")
     certs = [_encryptable(armored, at) for armored in recipients]
-    with _readable("The message could not be encrypted and signed.", "Check the team's key and its password."):
+    with _readable(
+        "The message could not be encrypted and signed.", "Check the team's key and its password."
+    ):
         handle = _secret(signer).signer(password) if signer is not None else None
         return pysequoia.encrypt(data, recipients=certs, signer=handle)
 
@@ -254,7 +261,9 @@ def _components(cert: pysequoia.Cert) -> list[_Component]:
     return [_Component(group[0], tuple(group)) for group in groups]
 
 
-def _status(cert: pysequoia.Cert, components: list[_Component], usable: pysequoia.Cert | None, at: datetime) -> Status:
+def _status(
+    cert: pysequoia.Cert, components: list[_Component], usable: pysequoia.Cert | None, at: datetime
+) -> Status:
     if cert.is_revoked:
         return Status.REVOKED
     if cert.expiration is not None and cert.expiration <= at:
@@ -295,7 +304,9 @@ def _encryptable(armored: str, at: datetime) -> pysequoia.Cert:
 def _binding(component: _Component) -> Packet | None:
     """The newest binding signature of a subkey; for a primary key the newest self-signature."""
     wanted = _CERTIFICATIONS if component.key.tag == Tag.PublicKey else (SignatureType.SubkeyBinding,)
-    found = [packet for packet in component.packets if packet.signature_type in wanted and packet.signature_created]
+    found = [
+        packet for packet in component.packets if packet.signature_type in wanted and packet.signature_created
+    ]
     return max(found, key=lambda packet: packet.signature_created or _created(component), default=None)
 
 
@@ -339,7 +350,9 @@ def _expires_at(cert: pysequoia.Cert, components: list[_Component]) -> datetime 
 def _created(component: _Component) -> datetime:
     created = component.key.key_created
     if created is None:
-        raise BadInput("A key in the certificate has no date of creation.", advice="Ask for a new certificate.")
+        raise BadInput(
+            "A key in the certificate has no date of creation.", advice="Ask for a new certificate."
+        )
     return created
 
 
@@ -347,7 +360,9 @@ def _emails(cert: pysequoia.Cert) -> tuple[str, ...]:
     """Addresses of the user IDs that are not revoked, in lower case, each once."""
     kept = {str(user_id) for user_id in cert.user_ids}
     packets: Iterable[Packet] = PacketPile.from_bytes(bytes(cert))
-    found = (packet.user_id_email for packet in packets if packet.tag == Tag.UserID and packet.user_id in kept)
+    found = (
+        packet.user_id_email for packet in packets if packet.tag == Tag.UserID and packet.user_id in kept
+    )
     return tuple(dict.fromkeys(email.lower() for email in found if email))
 
 

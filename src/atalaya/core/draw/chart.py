@@ -85,11 +85,15 @@ def line_svg(
         outline += [frame.point(i, v) for i, v in reversed(list(enumerate(low)))]
         parts.append(f'<polygon class="band" fill="{BAND}" points="{" ".join(outline)}"/>')
     if usual:
-        parts.append(_polyline("usual", COLOURS[7], (frame.point(i, v) for i, v in enumerate(usual)), dashed=True))
+        parts.append(
+            _polyline("usual", COLOURS[7], (frame.point(i, v) for i, v in enumerate(usual)), dashed=True)
+        )
     if values:
         parts.append(_polyline("now", COLOURS[0], (frame.point(i, v) for i, v in enumerate(values))))
         x, y = frame.point(len(values) - 1, values[-1]).split(",")
-        parts.append(f'<circle class="dot" cx="{x}" cy="{y}" r="4" fill="#f4b63f" stroke="#fff" stroke-width="1.5"/>')
+        parts.append(
+            f'<circle class="dot" cx="{x}" cy="{y}" r="4" fill="#f4b63f" stroke="#fff" stroke-width="1.5"/>'
+        )
     return _svg(width, height, title, description, parts)
 
 
@@ -118,7 +122,10 @@ def sparkline_svg(values: Sequence[float], *, title: str, width: int = 104, heig
     """A small line without axes; the last point is lit."""
     most = max(values, default=0) or 1
     step = (width - 6) / max(1, len(values) - 1)
-    points = [f"{_n(2 + i * step)},{_n(height - 3 - (height - 6) * max(0.0, v) / most)}" for i, v in enumerate(values)]
+    points = [
+        f"{_n(2 + i * step)},{_n(height - 3 - (height - 6) * max(0.0, v) / most)}"
+        for i, v in enumerate(values)
+    ]
     parts = []
     if points:
         x, y = points[-1].split(",")
@@ -129,7 +136,9 @@ def sparkline_svg(values: Sequence[float], *, title: str, width: int = 104, heig
 
 def table_html(heads: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "") -> str:
     """The same as a table, for screen readers and for copying: the first cell of a row is its heading."""
-    top = "".join(f'<th scope="col"{"" if i == 0 else NUMBER}>{escape(str(head))}</th>' for i, head in enumerate(heads))
+    top = "".join(
+        f'<th scope="col"{"" if i == 0 else NUMBER}>{escape(str(head))}</th>' for i, head in enumerate(heads)
+    )
     body = "".join(
         f'<tr><th scope="row">{escape(str(row[0]))}</th>'
         + "".join(f"<td{NUMBER}>{escape(_cell(cell))}</td>" for cell in row[1:])
@@ -236,7 +245,9 @@ def _rect(x: float, y: float, width: float, height: float, k: int, *, radius: in
     )
 
 
-def _polyline(css: str, colour: str, points: Iterable[str], *, stroke: float = 2, dashed: bool = False) -> str:
+def _polyline(
+    css: str, colour: str, points: Iterable[str], *, stroke: float = 2, dashed: bool = False
+) -> str:
     dash = ' stroke-dasharray="4 4"' if dashed else ""
     return (
         f'<polyline class="{css}" fill="none" stroke="{colour}" stroke-width="{stroke}" '
@@ -244,7 +255,9 @@ def _polyline(css: str, colour: str, points: Iterable[str], *, stroke: float = 2
     )
 
 
-def _svg(width: int, height: int, title: str, description: str, parts: Iterable[str], css: str = "chart") -> str:
+def _svg(
+    width: int, height: int, title: str, description: str, parts: Iterable[str], css: str = "chart"
+) -> str:
     about = f"<desc>{escape(description)}</desc>" if description else ""
     body = "".join(parts)
     # What stands inside an "img" is not read out, so a picture with links is a group.

@@ -59,7 +59,7 @@ class Claims:
         own = (since != -_EVER) | (until != _EVER)
         dated = np.append(_inherited(np.bincount(node[order][own], minlength=len(names)) > 0, parent), False)
         bare = cls(names, parent, offsets, claims["owner"], since, until, dated, pl.DataFrame())
-        fixed = pl.concat([bare._on(np.arange(len(names)), None), no_owners(1)])
+        fixed = pl.concat([bare._on(np.arange(len(names)), None), no_owners(1)], rechunk=True)
         return cls(names, parent, offsets, claims["owner"], since, until, dated, fixed)
 
     def of(self, node: I64, day: I32) -> pl.DataFrame:

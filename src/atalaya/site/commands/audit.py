@@ -9,10 +9,14 @@ from atalaya.site.cli import NOT_HELD, OK, start_django
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("audit", help="verify the audit log", description="Works on the append-only audit log.")
+    parser = commands.add_parser(
+        "audit", help="verify the audit log", description="Works on the append-only audit log."
+    )
     parts = parser.add_subparsers(title="what to do", metavar="ACTION", required=True)
     verify = parts.add_parser("verify", help="check every entry's hash and the chain between them")
-    verify.add_argument("--head", default="", help="hash noted at an earlier verification: it must still be in the chain")
+    verify.add_argument(
+        "--head", default="", help="hash noted at an earlier verification: it must still be in the chain"
+    )
     verify.add_argument("--json", action="store_true", help="print the result as JSON")
     verify.set_defaults(run=run)
 
@@ -23,10 +27,23 @@ def run(options: argparse.Namespace) -> int:
 
     result = verify(head=options.head)
     if options.json:
-        print(json.dumps({"ok": result.ok, "checked": result.checked, "first_bad": result.first_bad, "head": result.head}))
+        print(
+            json.dumps(
+                {
+                    "ok": result.ok,
+                    "checked": result.checked,
+                    "first_bad": result.first_bad,
+                    "head": result.head,
+                }
+            )
+        )
     elif result.ok:
         print(f"{result.checked} entries, the chain is whole. Head: {result.head}")
-        print("Note the head somewhere outside this machine; give it as --head next time to notice a shortened log.")
+        print(
+            "Note the head somewhere outside this machine; give it as --head next time to notice a shortened log."
+        )
     else:
-        print(f"THE AUDIT LOG WAS CHANGED: entry {result.first_bad} does not fit, after {result.checked} good ones.")
+        print(
+            f"THE AUDIT LOG WAS CHANGED: entry {result.first_bad} does not fit, after {result.checked} good ones."
+        )
     return OK if result.ok else NOT_HELD

@@ -16,7 +16,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Writes database, events, original files, keys and configuration into one tar file, while the node "
         "runs. The file holds secrets: keep it as safe as the node.",
     )
-    parser.add_argument("file", type=Path, help="file to write, for example /media/usb/atalaya-2026-01-31.tar")
+    parser.add_argument(
+        "file", type=Path, help="file to write, for example /media/usb/atalaya-2026-01-31.tar"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
@@ -29,5 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(summary))
     else:
-        print(f"{options.file}: {summary['files']} files, {summary['bytes'] / 1e6:.1f} MB. It holds secrets: keep it safe.")
+        print(
+            f"{options.file}: {summary['files']} files, {summary['bytes'] / 1e6:.1f} MB. It holds secrets: keep it safe."
+        )
     return OK

@@ -22,7 +22,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Runs the measurements of bench/: CPU-seconds, ratios and bytes, medians of several runs. "
         "Exits 1 when a goal is not held.",
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help=f"one of: {', '.join(names())}; all of them without")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help=f"one of: {', '.join(names())}; all of them without"
+    )
     parser.add_argument("--json", action="store_true", help="print a list of {name, value, unit, goal, held}")
     parser.set_defaults(run=run)
 
@@ -34,7 +36,9 @@ def names() -> list[str]:
 
 def run(options: argparse.Namespace) -> int:
     if options.name and options.name not in names():
-        raise BadInput(f"There is no measurement {options.name!r}.", advice=f"Choose one of: {', '.join(names())}.")
+        raise BadInput(
+            f"There is no measurement {options.name!r}.", advice=f"Choose one of: {', '.join(names())}."
+        )
     sys.path.insert(0, str(ROOT))
     figures = []
     for name in [options.name] if options.name else names():
@@ -44,6 +48,10 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps([dataclasses.asdict(figure) for figure in figures], indent=1))
     else:
         for figure in figures:
-            goal = "" if figure.goal is None else f"  goal {figure.goal:g}  {'held' if figure.held else 'NOT HELD'}"
+            goal = (
+                ""
+                if figure.goal is None
+                else f"  goal {figure.goal:g}  {'held' if figure.held else 'NOT HELD'}"
+            )
             print(f"{figure.name:<44} {figure.value:>14,.2f} {figure.unit:<16}{goal}")
     return 0 if all(figure.held is not False for figure in figures) else 1

@@ -27,7 +27,15 @@ def run(options: argparse.Namespace) -> int:
 
     results = deployment.inspect()
     if options.json:
-        print(json.dumps([{"name": r.name, "level": r.level, "message": r.message, "advice": r.advice} for r in results], indent=1))
+        print(
+            json.dumps(
+                [
+                    {"name": r.name, "level": r.level, "message": r.message, "advice": r.advice}
+                    for r in results
+                ],
+                indent=1,
+            )
+        )
     else:
         for result in results:
             print(f"{MARKS[result.level]} {result.name:<12} {result.message}")

@@ -16,8 +16,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     listing.add_argument("word", nargs="?", default="", help="only feeds whose code or name holds this word")
     listing.add_argument("--json", action="store_true", help="print as JSON")
     listing.set_defaults(run=show)
-    check = parts.add_parser("check", help="run the example of every feed declaration", description="Exits 1 when one fails.")
-    check.add_argument("file", nargs="*", type=Path, help="declarations (TOML) to check; the whole catalogue without")
+    check = parts.add_parser(
+        "check", help="run the example of every feed declaration", description="Exits 1 when one fails."
+    )
+    check.add_argument(
+        "file", nargs="*", type=Path, help="declarations (TOML) to check; the whole catalogue without"
+    )
     check.add_argument("--json", action="store_true", help="print as JSON")
     check.set_defaults(run=check_feeds)
 
@@ -45,5 +49,7 @@ def check_feeds(options: argparse.Namespace) -> int:
     else:
         for problem in problems:
             print(problem)
-        print("Every example gives what its declaration says." if not problems else f"{len(problems)} problems")
+        print(
+            "Every example gives what its declaration says." if not problems else f"{len(problems)} problems"
+        )
     return NOT_HELD if problems else OK

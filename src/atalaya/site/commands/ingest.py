@@ -25,7 +25,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "Works whether or not the node runs. Exits 1 when a file failed; rejected rows alone are no failure.",
     )
     parser.add_argument("file", nargs="+", type=Path, help="CSV or JSON lines, plain, gzip or zip")
-    parser.add_argument("--feed", default="", metavar="CODE", help="code of the feed; found by file name and columns without")
+    parser.add_argument(
+        "--feed", default="", metavar="CODE", help="code of the feed; found by file name and columns without"
+    )
     parser.add_argument("--json", action="store_true", help="print a list of results")
     parser.set_defaults(run=run)
 
@@ -55,7 +57,9 @@ def take_in(path: Path, feed: str) -> dict[str, Any]:
 
     state = settings.CONFIG.node.state.upper()
     if not state:
-        raise ConfigError("The node does not know whose state it serves.", advice="Set [node] state, for example BB.")
+        raise ConfigError(
+            "The node does not know whose state it serves.", advice="Set [node] state, for example BB."
+        )
     try:
         ingest, created = actions.receive(
             path, by=None, state=state, name=path.name, channel=Ingest.Channel.COMMAND, feed=feed
@@ -70,13 +74,26 @@ def take_in(path: Path, feed: str) -> dict[str, Any]:
 
 def _failure(path: Path, message: str) -> dict[str, Any]:
     counts = {"read": 0, "kept": 0, "doubled": 0, "rejected": 0}
-    return {"file": str(path), "status": "failed", "feed": "", "again": False, **counts, "message": message, "reasons": []}
+    return {
+        "file": str(path),
+        "status": "failed",
+        "feed": "",
+        "again": False,
+        **counts,
+        "message": message,
+        "reasons": [],
+    }
 
 
 def _result(path: Path, ingest: Ingest, *, again: bool) -> dict[str, Any]:
     from django.db.models import Sum
 
-    reasons = ingest.rejects.order_by().values("field", "reason").annotate(rows=Sum("count")).order_by("-rows", "field")
+    reasons = (
+        ingest.rejects.order_by()
+        .values("field", "reason")
+        .annotate(rows=Sum("count"))
+        .order_by("-rows", "field")
+    )
     return {
         "file": str(path),
         "status": ingest.status,
@@ -110,7 +127,9 @@ def _show(result: dict[str, Any]) -> None:
 
 def _show_sum(results: list[dict[str, Any]]) -> None:
     new = [result for result in results if not result["again"]]
-    counts = ", ".join(f"{sum(result[key] for result in new)} {key}" for key in ("read", "kept", "doubled", "rejected"))
+    counts = ", ".join(
+        f"{sum(result[key] for result in new)} {key}" for key in ("read", "kept", "doubled", "rejected")
+    )
     failed = sum(result["status"] == "failed" for result in results)
     again = len(results) - len(new)
     print(f"{len(results)} files: {counts}; {failed} failed, {again} came before.")

@@ -30,13 +30,22 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     bring.add_argument("file", type=Path)
     bring.add_argument("--dry-run", action="store_true", help="show what would change and stop")
     bring.add_argument("--yes", action="store_true", help="do not ask")
-    bring.add_argument("--rir", metavar="ORGANISATION", default="", help="the file is a country's address list (JSON); its owner's name")
+    bring.add_argument(
+        "--rir",
+        metavar="ORGANISATION",
+        default="",
+        help="the file is a country's address list (JSON); its owner's name",
+    )
     bring.add_argument("--json", action="store_true", help="print the plan as JSON")
     bring.set_defaults(run=bring_in)
 
-    out = parts.add_parser("export", help="write the CSV that import reads; an export of an import is the same file")
+    out = parts.add_parser(
+        "export", help="write the CSV that import reads; an export of an import is the same file"
+    )
     out.add_argument("file", type=Path, help="file to write, or - for standard output")
-    out.add_argument("--certificates", type=Path, help="also write the contacts' OpenPGP certificates into this file")
+    out.add_argument(
+        "--certificates", type=Path, help="also write the contacts' OpenPGP certificates into this file"
+    )
     out.set_defaults(run=export)
 
 
@@ -56,7 +65,15 @@ def bring_in(options: argparse.Namespace) -> int:
     else:
         _show(plan)
     if plan.writes and not options.dry_run and (options.yes or _confirmed(len(plan.writes))):
-        actions.apply_import(data, by=None, digest=plan.digest, name=options.file.name, state=state, organisation=owner, format=form)
+        actions.apply_import(
+            data,
+            by=None,
+            digest=plan.digest,
+            name=options.file.name,
+            state=state,
+            organisation=owner,
+            format=form,
+        )
         print(f"{len(plan.writes)} records written.", file=sys.stderr)
     return NOT_HELD if plan.counts["refused"] else OK
 
@@ -77,7 +94,9 @@ def _organisation(name: str) -> Organisation:
 
     found = Organisation.objects.filter(name__iexact=name).first()
     if found is None:
-        raise BadInput(f"No organisation is called {name!r}.", advice="Make it first, then import its addresses.")
+        raise BadInput(
+            f"No organisation is called {name!r}.", advice="Make it first, then import its addresses."
+        )
     return found
 
 
@@ -118,5 +137,7 @@ def export(options: argparse.Namespace) -> int:
         rows = max(0, data.count(b"\n") - 1)
         print(f"{options.file}: {rows} rows", file=sys.stderr)
     if options.certificates:
-        options.certificates.write_bytes(exchange.certificates(Certificate.objects.filter(contacts__isnull=False).distinct()))
+        options.certificates.write_bytes(
+            exchange.certificates(Certificate.objects.filter(contacts__isnull=False).distinct())
+        )
     return OK

@@ -14,7 +14,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Prepares the data folder, migrates the database and runs web, workers and scheduler until Ctrl-C. "
         "The first start prints a one-time password for the administrator.",
     )
-    parser.add_argument("--demo", action="store_true", help="fill an empty node with a fictional state and 90 days of feeds")
+    parser.add_argument(
+        "--demo", action="store_true", help="fill an empty node with a fictional state and 90 days of feeds"
+    )
     parser.set_defaults(run=run)
 
 

@@ -64,7 +64,9 @@ def show(options: argparse.Namespace) -> int:
             "name": user.name,
             "role": user.role,
             "active": user.is_active,
-            "place": ", ".join(str(membership.team or membership.organisation) for membership in user.memberships.all()),
+            "place": ", ".join(
+                str(membership.team or membership.organisation) for membership in user.memberships.all()
+            ),
         }
         for user in User.objects.prefetch_related("memberships__team", "memberships__organisation")
     ]
@@ -73,7 +75,9 @@ def show(options: argparse.Namespace) -> int:
     else:
         for person in people:
             gone = "" if person["active"] else "  (may not sign in)"
-            print(f"{person['email']:<36} {person['role']:<14} {person['name']}, {person['place'] or 'nowhere'}{gone}")
+            print(
+                f"{person['email']:<36} {person['role']:<14} {person['name']}, {person['place'] or 'nowhere'}{gone}"
+            )
     return OK
 
 
@@ -87,7 +91,10 @@ def add_user(options: argparse.Namespace) -> int:
     if options.role == "member":
         organisation = Organisation.objects.filter(name__iexact=options.organisation).first()
         if organisation is None:
-            raise BadInput(f"No organisation is called {options.organisation!r}.", advice="Give --organisation its exact name.")
+            raise BadInput(
+                f"No organisation is called {options.organisation!r}.",
+                advice="Give --organisation its exact name.",
+            )
     user, secret = people.create_user(
         by=None, email=options.email, name=options.name, role=options.role, language=options.language
     )

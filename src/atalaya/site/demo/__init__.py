@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 TOLD_DAYS = 14
 """For how many days back owners were told; before that the team only watched."""
-KEY_LIVES = {"Central Bank of Saint Elmo": 3650, "Elmo Power and Light": 108, "Police Service of Saint Elmo": 60, "Telmo Telecom": 3650}
+KEY_LIVES = {
+    "Central Bank of Saint Elmo": 3650,
+    "Elmo Power and Light": 108,
+    "Police Service of Saint Elmo": 60,
+    "Telmo Telecom": 3650,
+}
 """Organisations whose contact has an OpenPGP certificate, and for how many days from the start it lives."""
 
 
@@ -37,7 +42,10 @@ def fill() -> None:
     if Organisation.objects.filter(state_id=country.CODE).exists():
         return
     if Organisation.objects.exists():
-        raise BadInput("This node holds real data.", advice="Name an empty folder with ATALAYA_DATA for the demonstration.")
+        raise BadInput(
+            "This node holds real data.",
+            advice="Name an empty folder with ATALAYA_DATA for the demonstration.",
+        )
     started = timezone.now()
     say("Filling the demonstration: a fictional state, 90 days of feeds. This takes a minute or two ...")
     plain = settings.CONFIG
@@ -50,7 +58,9 @@ def fill() -> None:
 
 
 def _with_mail(config: configuration.Config, port: int) -> configuration.Config:
-    mail = dataclasses.replace(config.mail, host="127.0.0.1", port=port, security="none", sender="csirt@elmo.example")
+    mail = dataclasses.replace(
+        config.mail, host="127.0.0.1", port=port, security="none", sender="csirt@elmo.example"
+    )
     return dataclasses.replace(config, mail=mail)
 
 
@@ -88,8 +98,16 @@ def _furnish(organisation: Organisation, place: country.Place) -> None:
     from atalaya.apps.registry.models import Contact, Network
 
     for value in place.networks:
-        kind = Network.Kind.PREFIX if "/" in value else Network.Kind.ASN if value.startswith("AS") else Network.Kind.DOMAIN
-        actions.save_network(Network(organisation=organisation, kind=kind, value=value, source="demo"), by=None)
+        kind = (
+            Network.Kind.PREFIX
+            if "/" in value
+            else Network.Kind.ASN
+            if value.startswith("AS")
+            else Network.Kind.DOMAIN
+        )
+        actions.save_network(
+            Network(organisation=organisation, kind=kind, value=value, source="demo"), by=None
+        )
     if place.name in NOBODY_TO_TELL:
         return
     contact = Contact(
@@ -112,7 +130,9 @@ def _certificate(place: country.Place) -> Certificate | None:
     seconds = (KEY_LIVES[place.name] - reports.DAYS) * 86400
     user_id = f"{place.contact} <security@{place.domain}>"
     secret = openpgp.generate(user_id, validity_seconds=max(seconds, 60))
-    return actions.save_certificate(openpgp.certificate_of(secret), by=None, at=datetime.now(timezone.get_current_timezone()))
+    return actions.save_certificate(
+        openpgp.certificate_of(secret), by=None, at=datetime.now(timezone.get_current_timezone())
+    )
 
 
 def _replay(clock: type[Clock], now: datetime) -> None:
@@ -165,4 +185,3 @@ def _close_the_day(*, tell: bool) -> None:
     if tell:
         for notice in queries.due().values_list("pk", flat=True):
             notices.deliver(notice)
-

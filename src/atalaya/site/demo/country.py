@@ -33,8 +33,12 @@ class Place:
 
 
 def _place(line: str) -> Place:
-    name, short, sector, kind, critical, networks, contact, language, parent = (part.strip() for part in line.split("|"))
-    return Place(name, short, sector, kind, critical == "critical", tuple(networks.split()), contact, language, parent)
+    name, short, sector, kind, critical, networks, contact, language, parent = (
+        part.strip() for part in line.split("|")
+    )
+    return Place(
+        name, short, sector, kind, critical == "critical", tuple(networks.split()), contact, language, parent
+    )
 
 
 PLACES: tuple[Place, ...] = tuple(

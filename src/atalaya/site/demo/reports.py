@@ -86,7 +86,10 @@ def _hosts(place: Place, dice: random.Random) -> list[str]:
             found += [str(network[n]) for n in (0x25, 0x443)]
         elif network.prefixlen >= 25:
             usable = list(network.hosts())
-            found += [str(host) for host in dice.sample(usable, min(len(usable), 3 if network.prefixlen > 27 else 30))]
+            found += [
+                str(host)
+                for host in dice.sample(usable, min(len(usable), 3 if network.prefixlen > 27 else 30))
+            ]
     return found
 
 
@@ -110,7 +113,9 @@ def stories(dice: random.Random) -> list[Story]:
 
 def _report(habit: Habit, host: str) -> str:
     """The provider reports IPv6 hosts in files of their own."""
-    return habit.report.replace("scan_", "scan6_").replace("event4_", "event6_") if ":" in host else habit.report
+    return (
+        habit.report.replace("scan_", "scan6_").replace("event4_", "event6_") if ":" in host else habit.report
+    )
 
 
 def _exists(report: str) -> bool:
@@ -126,24 +131,55 @@ def _story(habit: Habit, place: Place, host: str, dice: random.Random) -> Story:
     first = dice.randint(-length // 2, DAYS - 2)
     name = f"host{host.replace(':', '.').split('.')[-1]}.{place.domain}"
     return Story(
-        _report(habit, host), host, name, _asn(place), max(0, first), min(DAYS, first + length), habit.row, habit.seen_daily, habit.per_day
+        _report(habit, host),
+        host,
+        name,
+        _asn(place),
+        max(0, first),
+        min(DAYS, first + length),
+        habit.row,
+        habit.seen_daily,
+        habit.per_day,
     )
 
 
 def _by_hand() -> list[Story]:
-    exchange = {"port": "443", "protocol": "tcp", "tag": "exchange;cve-2021-34473", "severity": "critical", "version": "15.1.2106"}
-    modbus = {"port": "502", "protocol": "tcp", "tag": "modbus", "severity": "critical", "device_vendor": "Siemens", "device_model": "S7-1200"}
+    exchange = {
+        "port": "443",
+        "protocol": "tcp",
+        "tag": "exchange;cve-2021-34473",
+        "severity": "critical",
+        "version": "15.1.2106",
+    }
+    modbus = {
+        "port": "502",
+        "protocol": "tcp",
+        "tag": "modbus",
+        "severity": "critical",
+        "device_vendor": "Siemens",
+        "device_model": "S7-1200",
+    }
     mail_hosts = ("192.0.2.5", "192.0.2.20", "192.0.2.37", "192.0.2.70", "203.0.113.20", "203.0.113.100")
-    late = [Story("scan_exchange", host, f"mail.{n}.example", "64496", 62, 90 if n < 3 else 70 + n, exchange) for n, host in enumerate(mail_hosts)]
+    late = [
+        Story("scan_exchange", host, f"mail.{n}.example", "64496", 62, 90 if n < 3 else 70 + n, exchange)
+        for n, host in enumerate(mail_hosts)
+    ]
     repeat = [
         Story("scan_rdp", "203.0.113.34", "desk.creditunion.example", "64496", a, b, HABITS[0].row, 1.0)
         for a, b in ((3, 12), (35, 47), (71, 90))
     ]
     crane = Story("scan_ics", "192.0.2.133", "crane2.port.example", "64496", 87, 90, modbus, 1.0)
-    nobody = [Story("scan_telnet", host, "", UNKNOWN_ASN, 80, 90, HABITS[1].row, 0.9) for host in SPARE_ADDRESSES if ":" not in host]
-    orphan = Story("compromised_website", "192.0.2.230", "old.example", UNKNOWN_ASN, 86, 90, HABITS[-1].row, 1.0)
+    nobody = [
+        Story("scan_telnet", host, "", UNKNOWN_ASN, 80, 90, HABITS[1].row, 0.9)
+        for host in SPARE_ADDRESSES
+        if ":" not in host
+    ]
+    orphan = Story(
+        "compromised_website", "192.0.2.230", "old.example", UNKNOWN_ASN, 86, 90, HABITS[-1].row, 1.0
+    )
     outbreak = [
-        Story("event4_sinkhole", f"198.51.100.{n}", "", "64496", 74 + n % 9, 90, HABITS[13].row, 0.9, (1, 4)) for n in range(20, 62, 3)
+        Story("event4_sinkhole", f"198.51.100.{n}", "", "64496", 74 + n % 9, 90, HABITS[13].row, 0.9, (1, 4))
+        for n in range(20, 62, 3)
     ]
     return [*late, *repeat, crane, *nobody, orphan, *outbreak]
 
@@ -155,7 +191,9 @@ def _rows(story: Story, day: int, date_of: date, dice: random.Random) -> Iterato
     if not story.first <= day <= story.last or dice.random() > story.seen_daily:
         return
     for _ in range(dice.randint(*story.per_day)):
-        moment = datetime.combine(date_of, time(dice.randint(0, 23), dice.randint(0, 59), dice.randint(0, 59)), UTC)
+        moment = datetime.combine(
+            date_of, time(dice.randint(0, 23), dice.randint(0, 59), dice.randint(0, 59)), UTC
+        )
         common = {"ip": story.address, "asn": story.asn, "geo": "XS", "hostname": story.host}
         if story.report.startswith("event"):
             common = {SOURCE_PREFIX[key]: value for key, value in common.items()}
@@ -192,7 +230,11 @@ def reports(now: datetime) -> Iterator[Report]:
             if rows:
                 end = _date(now, last)
                 arrives = min(now, datetime.combine(end, time(6, 30), UTC) + timedelta(days=1))
-                yield Report(f"{end}-{name}-saint_elmo-geo.csv", _text(name, sorted(rows, key=lambda row: row["timestamp"])), arrives)
+                yield Report(
+                    f"{end}-{name}-saint_elmo-geo.csv",
+                    _text(name, sorted(rows, key=lambda row: row["timestamp"])),
+                    arrives,
+                )
 
 
 def _date(now: datetime, day: int) -> date:
@@ -210,7 +252,14 @@ def _spans() -> Iterator[tuple[int, int]]:
 def _text(report: str, rows: Sequence[dict[str, str]]) -> str:
     feed = feeds.catalogue().get(_code(report))
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=feed.layout, quoting=csv.QUOTE_ALL, restval="", extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(
+        out,
+        fieldnames=feed.layout,
+        quoting=csv.QUOTE_ALL,
+        restval="",
+        extrasaction="ignore",
+        lineterminator="\n",
+    )
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
@@ -223,8 +272,10 @@ def broken(now: datetime) -> list[Report]:
     head = ",".join(f'"{name}"' for name in layout)
     day = f"{today - timedelta(days=1)}"
     rows = [
-        f'"{day} 02:11:09","high","192.0.2.52","tcp","23","","telnet","64496","XS"' + ',""' * (len(layout) - 9),
-        f'"{day} 02:12:40","high","192.0.2.999","tcp","23","","telnet","64496","XS"' + ',""' * (len(layout) - 9),
+        f'"{day} 02:11:09","high","192.0.2.52","tcp","23","","telnet","64496","XS"'
+        + ',""' * (len(layout) - 9),
+        f'"{day} 02:12:40","high","192.0.2.999","tcp","23","","telnet","64496","XS"'
+        + ',""' * (len(layout) - 9),
         '"yesterday","high","192.0.2.53","tcp","23","","telnet","64496","XS"' + ',""' * (len(layout) - 9),
         f'"{day} 03:40:00","high","192.0.2.54","tcp"',
     ]

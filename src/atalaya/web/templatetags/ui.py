@@ -60,7 +60,9 @@ TLP_CLASS = {"red": "red", "amber": "amber", "amber+strict": "amber", "green": "
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """A drawing of icons.svg. Purely decorative: the words beside it say the same."""
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name
+    )
 
 
 @register.simple_tag
@@ -84,7 +86,11 @@ def tlp(marking: str) -> SafeString:
 @register.simple_tag
 def severity(value: int | str | None) -> SafeString:
     """A severity by rank (0 to 5) or by name. Not said: a quiet dash."""
-    name = SEVERITIES[value] if isinstance(value, int) and 0 <= value < len(SEVERITIES) else str(value or "undefined")
+    name = (
+        SEVERITIES[value]
+        if isinstance(value, int) and 0 <= value < len(SEVERITIES)
+        else str(value or "undefined")
+    )
     if name not in SEVERITY_NAMES or name == "undefined":
         return format_html('<span class="faint" title="{}">–</span>', SEVERITY_NAMES["undefined"])
     return format_html('<span class="badge {}">{}</span>', TONES[name], SEVERITY_NAMES[name])
@@ -113,7 +119,9 @@ def when(moment: dt.datetime | dt.date | None, style: str = "") -> SafeString:
     stamp, day, zone = local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d}", zone_name(local)
     clock = "" if style == "date" else f"{local:%H:%M:%S} " if style == "seconds" else f"{local:%H:%M} "
     # Spans, since browsers break a line after the hyphens of a date.
-    return format_html('<time datetime="{}"><span>{}</span> <span>{}{}</span></time>', stamp, day, clock, zone)
+    return format_html(
+        '<time datetime="{}"><span>{}</span> <span>{}{}</span></time>', stamp, day, clock, zone
+    )
 
 
 @register.simple_tag
@@ -154,7 +162,9 @@ def stat(label: str, value: object, url: str = "", tone: str = "", note: str = "
 
 
 @register.inclusion_tag("components/empty_state.html")
-def empty_state(title: str, text: str = "", icon: str = "lamp", url: str = "", action: str = "") -> dict[str, Any]:
+def empty_state(
+    title: str, text: str = "", icon: str = "lamp", url: str = "", action: str = ""
+) -> dict[str, Any]:
     """What stands where nothing is yet: what would be here, and the first step towards it."""
     return {"title": title, "text": text, "name": icon, "url": url, "action": action}
 

@@ -51,7 +51,10 @@ def choice(choices: list[tuple[str, Any]], empty: str, cell: str) -> str:
         if word in (code, str(label).casefold()):
             return code
     allowed = ", ".join(code for code, _label in choices)
-    raise BadValue(_("%(value)s is not known.") % {"value": cell}, advice=_("Allowed: %(allowed)s.") % {"allowed": allowed})
+    raise BadValue(
+        _("%(value)s is not known.") % {"value": cell},
+        advice=_("Allowed: %(allowed)s.") % {"allowed": allowed},
+    )
 
 
 def _known_language(word: str) -> str:

@@ -18,7 +18,9 @@ def export(organisations: QuerySet[Organisation]) -> bytes:
 
     Ordered by state, name and identifier, so that the same registry always gives the same bytes.
     """
-    contacts = Contact.objects.select_related("certificate").order_by("priority", "name", "email", "role", "pk")
+    contacts = Contact.objects.select_related("certificate").order_by(
+        "priority", "name", "email", "role", "pk"
+    )
     found = (
         organisations.select_related("parent", "state")
         .prefetch_related(Prefetch("contacts", queryset=contacts), "networks")
@@ -29,7 +31,9 @@ def export(organisations: QuerySet[Organisation]) -> bytes:
 
 def certificates(held: QuerySet[Certificate]) -> bytes:
     """The armored certificates, one behind the other: the companion of the CSV, which names them by fingerprint."""
-    return "\n".join(certificate.armored.strip() + "\n" for certificate in held.order_by("fingerprint")).encode("ascii")
+    return "\n".join(
+        certificate.armored.strip() + "\n" for certificate in held.order_by("fingerprint")
+    ).encode("ascii")
 
 
 def _family(organisation: Organisation) -> Iterator[list[str]]:
@@ -44,7 +48,12 @@ def _family(organisation: Organisation) -> Iterator[list[str]]:
 
 def _cells(record: str, organisation: Organisation, row: Row, **pointers: str) -> list[str]:
     cells = {column.name: column.write(getattr(row, column.field)) for column in COLUMNS[record]}
-    cells |= {"record": record, "state": organisation.state_id, "organisation": organisation.name, "id": str(row.pk)}
+    cells |= {
+        "record": record,
+        "state": organisation.state_id,
+        "organisation": organisation.name,
+        "id": str(row.pk),
+    }
     cells |= pointers
     return [cells.get(name, "") for name in HEADER]
 

@@ -85,7 +85,9 @@ class Plan:
                     "label": line.label,
                     "verdict": line.verdict.value,
                     "changes": [{"field": c.field, "old": c.old, "new": c.new} for c in line.changes],
-                    "problems": [{"field": p.field, "what": p.what, "advice": p.advice} for p in line.problems],
+                    "problems": [
+                        {"field": p.field, "what": p.what, "advice": p.advice} for p in line.problems
+                    ],
                 }
                 for line in self.lines
             ],

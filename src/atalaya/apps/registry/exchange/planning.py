@@ -57,7 +57,12 @@ class Item:
 
 
 def plan(
-    data: bytes, *, by: User | None, state: str = "", organisation: Organisation | None = None, format: str = "csv"
+    data: bytes,
+    *,
+    by: User | None,
+    state: str = "",
+    organisation: Organisation | None = None,
+    format: str = "csv",
 ) -> Plan:
     """What importing `data` would do. `state` stands for rows that name none.
 
@@ -81,7 +86,10 @@ def plan(
 def _items(read: table.Table, state: str) -> tuple[list[Item], list[Line]]:
     """The records of all rows, and lines for the rows that hold none that can be read."""
     items: list[Item] = []
-    refused = [_broken(row, "", Problem("", what, _("Give every row as many cells as the header."))) for row, what in read.broken]
+    refused = [
+        _broken(row, "", Problem("", what, _("Give every row as many cells as the header.")))
+        for row, what in read.broken
+    ]
     for row, cells in read.rows:
         cells = {**cells, "state": (cells.get("state", "").strip() or state).upper()}
         problem = _misplaced(cells)
@@ -103,7 +111,11 @@ def _misplaced(cells: dict[str, str]) -> Problem | None:
         return None
     if record not in RECORDS:
         shown = {"value": record[:40]}
-        return Problem("record", _("%(value)s is not known.") % shown, _("Allowed: %(allowed)s.") % {"allowed": ", ".join(RECORDS)})
+        return Problem(
+            "record",
+            _("%(value)s is not known.") % shown,
+            _("Allowed: %(allowed)s.") % {"allowed": ", ".join(RECORDS)},
+        )
     for name, cell in cells.items():
         if cell.strip() and name not in OWN[record] | SHARED:
             what = _("The column %(column)s does not belong to a row of this kind.") % {"column": name}
@@ -164,7 +176,9 @@ class _Planner:
         except BadValue as error:
             item.problems.append(Problem("", error.what, error.advice))
         if item.problems and item.record == ORGANISATION:
-            self.refused_names.setdefault((item.cells["state"], item.cells.get("organisation", "").strip()), item.row)
+            self.refused_names.setdefault(
+                (item.cells["state"], item.cells.get("organisation", "").strip()), item.row
+            )
 
     def _organisation(self, item: Item) -> None:
         name = values.text(item.cells.get("organisation", ""))
@@ -185,7 +199,10 @@ class _Planner:
             return
         if row is None:
             row = Contact(pk=_new_pk(item), organisation=organisation)
-            row.name, row.email = values.text(item.cells.get("contact", "")), values.email(item.cells.get("email", ""))
+            row.name, row.email = (
+                values.text(item.cells.get("contact", "")),
+                values.email(item.cells.get("email", "")),
+            )
             row.role = self._read(item, "role") or row.role
             row = self.now.contact_like(row) or row
             row.name = row.name or row.email
@@ -213,7 +230,13 @@ class _Planner:
             return held.get(pk) if pk else None
         model = {ORGANISATION: Organisation, CONTACT: Contact, NETWORK: Network}[item.record]
         if model._default_manager.filter(pk=pk).exists():
-            item.problems.append(Problem("id", _("This identifier cannot be used."), _("Leave the cell empty: the node makes a new one.")))
+            item.problems.append(
+                Problem(
+                    "id",
+                    _("This identifier cannot be used."),
+                    _("Leave the cell empty: the node makes a new one."),
+                )
+            )
         return None
 
     def _owner(self, item: Item) -> Organisation | None:
@@ -226,7 +249,11 @@ class _Planner:
         if found is None:
             row = self.refused_names.get((item.cells["state"], name))
             what = _("There is no organisation %(name)s.") % {"name": name or "?"}
-            advice = _("Mend row %(row)s first.") % {"row": row} if row else _("Add a row for it, or correct the name.")
+            advice = (
+                _("Mend row %(row)s first.") % {"row": row}
+                if row
+                else _("Add a row for it, or correct the name.")
+            )
             item.problems.append(Problem("organisation", what, advice))
         return found
 
@@ -346,7 +373,9 @@ def _first(record: str) -> str:
 
 def _in_file(record: str, problem: Problem) -> Problem:
     """The problem under the name of the file's column instead of the model's field."""
-    names = {column.field: column.name for column in COLUMNS[record]} | ({"name": "organisation"} if record == ORGANISATION else {})
+    names = {column.field: column.name for column in COLUMNS[record]} | (
+        {"name": "organisation"} if record == ORGANISATION else {}
+    )
     return Problem(names.get(problem.field, problem.field), problem.what, problem.advice)
 
 
@@ -357,7 +386,11 @@ def _changes(record: str, old: Any, new: Any) -> Iterator[Change]:
         after = column.write(getattr(new, column.field))
         if before != after:
             yield Change(column.name, before, after)
-    pointers = {ORGANISATION: ("name", "state", "parent"), CONTACT: ("organisation", "certificate"), NETWORK: ("organisation",)}
+    pointers = {
+        ORGANISATION: ("name", "state", "parent"),
+        CONTACT: ("organisation", "certificate"),
+        NETWORK: ("organisation",),
+    }
     for name in pointers[record]:
         before = _pointed(getattr(old, name)) if old is not None else ""
         after = _pointed(getattr(new, name))

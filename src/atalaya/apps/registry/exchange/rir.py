@@ -31,10 +31,14 @@ def read(data: bytes, organisation: Organisation) -> Table:
             advice=_("Choose the list of the organisation's own state."),
         )
     if len(prefixes) > limits.REGISTRY_ROWS:
-        raise TooLarge(_("The file has more than %(most)s rows.") % {"most": limits.REGISTRY_ROWS}, advice=_("Split it."))
+        raise TooLarge(
+            _("The file has more than %(most)s rows.") % {"most": limits.REGISTRY_ROWS}, advice=_("Split it.")
+        )
     base = {"state": organisation.state_id, "organisation": organisation.name, "source": SOURCE}
     rows = [(number, {**base, "network": prefix}) for number, prefix in enumerate(prefixes, 1)]
-    return Table(["state", "organisation", "network", "source"], rows=rows, notes=_gone(organisation, set(prefixes)))
+    return Table(
+        ["state", "organisation", "network", "source"], rows=rows, notes=_gone(organisation, set(prefixes))
+    )
 
 
 def _parsed(data: bytes) -> tuple[str, list[str]]:
@@ -56,4 +60,7 @@ def _gone(organisation: Organisation, listed: set[str]) -> list[str]:
     gone = [value for value in earlier if value not in listed]
     if not gone:
         return []
-    return [_("%(count)s networks of an earlier list are not in this one. They stay as they are.") % {"count": len(gone)}]
+    return [
+        _("%(count)s networks of an earlier list are not in this one. They stay as they are.")
+        % {"count": len(gone)}
+    ]

@@ -83,7 +83,9 @@ def _take(table: Table, number: int, cells: list[str]) -> None:
         shown = {"cells": len(cells), "columns": len(table.columns)}
         table.broken.append((number, _("The row has %(cells)s cells, the header %(columns)s.") % shown))
     elif any(len(cell) > limits.CELL_CHARS for cell in cells):
-        table.broken.append((number, _("A cell is longer than %(most)s characters.") % {"most": limits.CELL_CHARS}))
+        table.broken.append(
+            (number, _("A cell is longer than %(most)s characters.") % {"most": limits.CELL_CHARS})
+        )
     else:
         cleaned = (unguard(cell.replace("\r\n", "\n")) for cell in cells)
         table.rows.append((number, dict(zip(table.columns, cleaned, strict=True))))
@@ -98,7 +100,11 @@ def _decoded(data: bytes, notes: list[str]) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        notes.append(_("The file is not UTF-8. It was read as Windows-1252: look at the accents, or save it as CSV UTF-8."))
+        notes.append(
+            _(
+                "The file is not UTF-8. It was read as Windows-1252: look at the accents, or save it as CSV UTF-8."
+            )
+        )
         return data.decode("cp1252", errors="replace")
 
 
@@ -129,7 +135,10 @@ def _columns(header: list[str], known: Sequence[str]) -> list[str]:
     while columns and not columns[-1]:
         columns.pop()
     if not columns:
-        raise BadInput(_("The file has no header."), advice=_("Its first row names the columns: %(known)s.") % {"known": ", ".join(known)})
+        raise BadInput(
+            _("The file has no header."),
+            advice=_("Its first row names the columns: %(known)s.") % {"known": ", ".join(known)},
+        )
     for column in columns:
         if column not in known:
             near = difflib.get_close_matches(column, known, n=1)
