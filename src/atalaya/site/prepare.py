@@ -85,20 +85,12 @@ def compile_translations() -> None:
 def own_team(config: configuration.Config) -> Team | None:
     """The team that works on this node: made when the configuration names a state that has none yet."""
     from atalaya.apps.registry import actions
-    from atalaya.apps.registry.models import State, Team
+    from atalaya.apps.registry.models import Team
 
-    state = config.node.state.upper()
-    known = Team.objects.filter(own=True, **({"state": state} if state else {})).order_by("name").first()
-    if known is not None or not state:
-        return known
-    if not State.objects.filter(code=state).exists():
-        raise ConfigError(
-            f"[node] state is {state!r}.",
-            advice="Give the two letters of a member state of the OAS, such as BB.",
-        )
-    return actions.save_team(
-        Team(state_id=state, name=config.node.name, own=True, timezone=config.node.timezone), by=None
-    )
+    node = config.node
+    if not node.state:
+        return Team.objects.filter(own=True).order_by("name").first()
+    return actions.ensure_own_team(by=None, state=node.state.upper(), name=node.name, timezone=node.timezone)
 
 
 def announce_administrator(config: configuration.Config, team: Team | None) -> None:

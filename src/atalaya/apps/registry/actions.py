@@ -100,12 +100,6 @@ def ensure_own_team(*, by: User | None, state: str, name: str, timezone: str = "
 
 
 @transaction.atomic
-def join_own_team(*, by: User | None, user: User) -> list[Membership]:
-    """Let `user` work in every team of this node."""
-    return [add_member(user, by=by, team=team) for team in Team.objects.filter(own=True)]
-
-
-@transaction.atomic
 def remove_team(team: Team, *, by: User | None) -> None:
     """Remove a team. Raises Refused while people work in it."""
     _allow(by, team.state_id)
