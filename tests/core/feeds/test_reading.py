@@ -40,7 +40,7 @@ def write(path: Path, data: bytes) -> Path:
         ("upload.csv", b"a,b\n", None),
         ("upload.csv", b"", None),
         ("upload.csv", b"\xff\xfe", None),
-        ("upload.csv.gz", gzip.compress(RDP)[:20], None),
+        ("upload.csv.gz", gzip.compress(RDP, mtime=0)[:20], None),
         ("upload.json", b"[]", None),
     ],
 )

@@ -80,7 +80,7 @@ def test_it_stops_at_the_unpacked_limit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "inner",
     [
-        gzip.compress(TEXT),
+        gzip.compress(TEXT, mtime=0),
         b"PK\x03\x04....",
         b"7z\xbc\xaf\x27\x1c..",
         b"Rar!....",
