@@ -137,6 +137,8 @@ class Draft:
 
 
 def _by_day(events: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
-    days = events["day"].unique().sort()
-    for day in days:
-        yield day, events if len(days) == 1 else events.filter(pl.col("day") == day)
+    if events["day"].min() == events["day"].max():
+        yield events["day"][0], events
+        return
+    for part in events.partition_by("day", maintain_order=True):
+        yield part["day"][0], part
