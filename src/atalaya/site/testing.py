@@ -178,8 +178,9 @@ def tests_on(database: str, paths: Sequence[str]) -> int:
     targets = list(paths) or ["tests"]
     if database == "sqlite":
         return _python(*PYTEST, *targets)
+    # What a browser shows does not hang on the database: once is enough.
     with postgres() as url:
-        return _python(*PYTEST, *targets, ATALAYA_DATABASE_URL=url)
+        return _python(*PYTEST, "-m", "not browser", *targets, ATALAYA_DATABASE_URL=url)
 
 
 def run_all(*, only: str | None, install: bool, paths: Sequence[str]) -> int:
