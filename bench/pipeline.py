@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import polars as pl
@@ -80,7 +80,8 @@ def generate(path: Path, rows: int, *, day: int = 0, seed: int = 0) -> None:
     """Write a report of so many rows, all of one day, to `path`."""
     chunk = min(rows, ROWS)
     # Plain, the long file would be over the limit for one that arrives: like many feeds, it comes packed.
-    with gzip.open(path, "wb", compresslevel=1) if path.suffix == ".gz" else path.open("wb") as stream:
+    opened = gzip.open(path, "wb", compresslevel=1) if path.suffix == ".gz" else path.open("wb")
+    with cast(IO[bytes], opened) as stream:
         for number in range(rows // chunk):
             table = report(chunk, day, np.random.default_rng([seed, day, number]))
             table.write_csv(stream, include_header=number == 0, quote_style="always")
