@@ -80,8 +80,11 @@ def generate(path: Path, rows: int, *, day: int = 0, seed: int = 0) -> None:
     """Write a report of so many rows, all of one day, to `path`."""
     chunk = min(rows, ROWS)
     # Plain, the long file would be over the limit for one that arrives: like many feeds, it comes packed.
-    opened = gzip.open(path, "wb", compresslevel=1) if path.suffix == ".gz" else path.open("wb")
-    with cast(IO[bytes], opened) as stream:
+    with (
+        path.open("wb") as file,
+        gzip.open(file, "wb", compresslevel=1) if path.suffix == ".gz" else file as opened,
+    ):
+        stream = cast(IO[bytes], opened)
         for number in range(rows // chunk):
             table = report(chunk, day, np.random.default_rng([seed, day, number]))
             table.write_csv(stream, include_header=number == 0, quote_style="always")
