@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-DATA = Path(tempfile.mkdtemp(prefix="atalaya-test-"))
-os.environ.setdefault("ATALAYA_DATA", str(DATA))
 
 if TYPE_CHECKING:
     from tests.world import World
