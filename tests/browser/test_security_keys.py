@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -11,9 +11,6 @@ from django.conf import settings
 from django.core.cache import cache
 from playwright.sync_api import Browser, Page
 from tests.world import PASSWORD, World, build
-
-if TYPE_CHECKING:
-    from pytest_django.live_server_helper import LiveServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -41,11 +38,11 @@ def _plug_in_key(page: Page) -> None:
 
 
 @pytest.fixture
-def place(live_server: LiveServer) -> str:
+def place(server: str) -> str:
     """Address of the running node under a host name: keys do not work for a bare IP address."""
     assert "localhost" in settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS
     cache.clear()
-    return live_server.url.replace("127.0.0.1", "localhost")
+    return server.replace("127.0.0.1", "localhost")
 
 
 def sign_in(page: Page, place: str, world: World) -> None:
