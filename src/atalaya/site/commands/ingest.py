@@ -112,12 +112,10 @@ def _show(result: dict[str, Any]) -> None:
     if sys.stderr.isatty():
         print("\r" + " " * 72 + "\r", end="", file=sys.stderr, flush=True)
     name = Path(result["file"]).name
-    if result["status"] == "failed":
-        print(f"{name}: FAILED. {result['message']}")
-        return
-    known = "  (came before: nothing added)" if result["again"] else ""
     counts = ", ".join(f"{result[key]} {key}" for key in ("read", "kept", "doubled", "rejected"))
-    print(f"{name}: {counts}  [{result['feed']}]{known}")
+    known = "  (came before: nothing added)" if result["again"] else ""
+    feed = f"  [{result['feed']}]" if result["feed"] else ""
+    print(f"{name}: {'FAILED. ' if result['status'] == 'failed' else ''}{counts}{feed}{known}")
     for reason in result["reasons"]:
         field = f"{reason['field']}: " if reason["field"] else ""
         print(f"    {reason['rows']} x {field}{reason['reason']}")
