@@ -18,7 +18,7 @@ LINE_BYTES = 1 * MIB
 """One line (one record) of a feed file; a longer one is rejected as a row."""
 CELL_CHARS = 65_536
 """One cell of a feed file."""
-BATCH_BYTES = 32 * MIB
+BATCH_BYTES = 12 * MIB
 """How much of a file is read and mapped at once."""
 REJECTS_KEPT = 10_000
 """Rejected rows kept one by one for each file; the rest are counted by field and reason."""

@@ -15,6 +15,7 @@ from deltalake import DeltaTable, QueryBuilder
 from tests.core.pipeline.feed import NETWORKS, NOW, ORG, OTHER, mapped, parts, row, store
 
 from atalaya.core.pipeline import run as run_module
+from atalaya.core.pipeline.same import split
 from atalaya.core.store import EventTable, Question, findings, layout
 
 ALL = Question(states=frozenset({"BB"}), organisations=None)
@@ -61,7 +62,7 @@ def test_it_drops_what_another_draft_has_committed_meanwhile(table: EventTable):
         for events in made.checked(
             [mapped(row(), row(source_port=1), row(time_source=NOW - timedelta(days=3)))]
         ):
-            made.add(events)
+            made.add(split(events))
         store(table, mapped(row(), row(source_port=2)), sha256="bb" * 32)
         result = draft.commit(replace(made.result(), rows_read=3))
     assert (result.kept, result.doubled) == (2, 1)
@@ -73,7 +74,7 @@ def test_it_drops_a_part_of_which_nothing_is_left(table: EventTable):
     with table.draft("BB", "aa" * 32) as draft:
         made = run_module._Run(draft, NETWORKS, NOW)
         for events in made.checked([mapped(row())]):
-            made.add(events)
+            made.add(split(events))
         store(table, mapped(row()), sha256="bb" * 32)
         assert draft.commit(made.result()).kept == 0
     assert len(parts(table)) == table.manifest().height == 1
@@ -83,7 +84,7 @@ def test_it_gives_the_counts_of_whoever_committed_the_same_file_first(table: Eve
     with table.draft("BB", "aa" * 32) as draft:
         made = run_module._Run(draft, NETWORKS, NOW)
         for events in made.checked([mapped(row(), row())]):
-            made.add(events)
+            made.add(split(events))
         first = store(table, mapped(row(), row()))
         second = draft.commit(made.result())
     assert not second.committed

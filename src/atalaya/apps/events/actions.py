@@ -187,9 +187,10 @@ def _update_findings(ingest: Ingest, *, by: User | None) -> None:
     sightings = event_table().findings_of(ingest.state_id, ingest.sha256)
     if ingest.findings_upto is not None:
         sightings = sightings.filter(pl.col("finding") > ingest.findings_upto)
-    for part in sightings.iter_slices(SLICE):
-        with transaction.atomic():
-            _apply(ingest, part)
+    with findings.room():
+        for part in sightings.iter_slices(SLICE):
+            with transaction.atomic():
+                _apply(ingest, part)
     _finish(ingest, by=by)
 
 

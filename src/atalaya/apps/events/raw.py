@@ -22,7 +22,7 @@ from django.conf import settings
 
 from atalaya.core.errors import BadInput, Temporary, TooLarge
 
-CHUNK = 1024 * 1024
+CHUNK = 128 * 1024
 ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 """First bytes of files that are compressed already."""
 

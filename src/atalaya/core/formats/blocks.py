@@ -54,23 +54,33 @@ class LineBlocks:
                 self._carry = block.data[block.consumed :] + self._carry
 
     def _next(self) -> Block:
-        data = self._carry + self._fill(self._size) if self._carry else self._fill(self._size)
-        self._carry = b""
-        tail = b""
-        if data[-1:] not in (b"\n", b"") and not self._end:
+        pieces = self._fill(self._size)
+        last = pieces[-1] if pieces else self._carry
+        if last[-1:] not in (b"\n", b"") and not self._end:
             tail = self._line_end()
             if len(tail) > limits.LINE_BYTES:
-                cut = data.rfind(b"\n") + 1
-                long_line = (data[cut : cut + limits.REJECT_RAW_CHARS] + tail)[: limits.REJECT_RAW_CHARS]
-                self._skip_line()
-                return Block(data[:cut], last=True, long_line=long_line)
-            data += tail
+                return self._without_line(self._taken(pieces), tail)
+            pieces.append(tail)
+        data = self._taken(pieces)
         if self._truncated:
             cut = data.rfind(b"\n") + 1
             self.cut_off = self.cut_off or data[cut:]
             return Block(data[:cut], last=True)
         whole = data if data[-1:] in (b"\n", b"") else data + b"\n"
         return Block(whole, last=self._end)
+
+    def _taken(self, pieces: list[bytes]) -> bytes:
+        """What was left of the block before, and what was read since, copied once at the most."""
+        pieces = [piece for piece in (self._carry, *pieces) if piece]
+        self._carry = b""
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _without_line(self, data: bytes, tail: bytes) -> Block:
+        """The block before a line that is too long to hold, which is read to its end and dropped."""
+        cut = data.rfind(b"\n") + 1
+        start = data[cut : cut + limits.REJECT_RAW_CHARS] + tail[: limits.REJECT_RAW_CHARS]
+        self._skip_line()
+        return Block(data[:cut], last=True, long_line=start[: limits.REJECT_RAW_CHARS])
 
     def _line_end(self) -> bytes:
         """The rest of the line that has begun, at most one byte more than a line may have."""
@@ -92,8 +102,8 @@ class LineBlocks:
             part = b""
         self._end = not part
 
-    def _fill(self, size: int) -> bytes:
-        """Read `size` bytes, fewer only at the end of the stream."""
+    def _fill(self, size: int) -> list[bytes]:
+        """Read `size` bytes in pieces, fewer only at the end of the stream."""
         parts: list[bytes] = []
         while size > 0 and not self._end:
             try:
@@ -104,4 +114,4 @@ class LineBlocks:
             self._end = not part
             parts.append(part)
             size -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return parts

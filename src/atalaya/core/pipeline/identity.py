@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from atalaya.core.pipeline.address import U64, Addresses, parse
+from atalaya.core.pipeline.same import NOTHING, Same
 from atalaya.core.schema.columns import COLUMNS
 
 _NOT_CONTENT = frozenset(
@@ -43,12 +44,17 @@ EPHEMERAL: frozenset[str] = frozenset(
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]]*\]|[^:/?#]+)"
 
 
-def event_keys(events: pl.DataFrame) -> pl.Series:
-    """Int64 `key` of each event: a hash of all its content, in which an absent column is an empty one."""
+def event_keys(events: pl.DataFrame, same: Same = NOTHING) -> pl.Series:
+    """Int64 `key` of each event: a hash of all its content, in which an absent column is an empty one.
+
+    `same` has the columns that have one value in all rows.
+    """
     total = np.zeros(events.height, np.uint64)
     for name in CONTENT:
-        if name in events.columns and events[name].null_count() < events.height:
-            # The seed is the column's name, so that a new column in the schema leaves the other hashes alone.
+        # The seed is the column's name, so that a new column in the schema leaves the other hashes alone.
+        if name in same:
+            total += _scrambled(pl.Series([same[name]]), _text_number(name))
+        elif name in events.columns and events[name].null_count() < events.height:
             total += _scrambled(events[name], _text_number(name))
     return pl.Series("key", total.view(np.int64))
 
@@ -58,30 +64,41 @@ def _scrambled(column: pl.Series, seed: int) -> U64:
     return np.where(column.is_null().to_numpy(), np.uint64(0), hashes) if column.null_count() else hashes
 
 
-def finding_keys(events: pl.DataFrame, *, addresses: Addresses | None = None) -> pl.Series:
+def finding_keys(
+    events: pl.DataFrame, same: Same = NOTHING, *, addresses: Addresses | None = None
+) -> pl.Series:
     """Int64 `finding` of each event, the same for ever and on every node.
 
     It tells apart state, address (or domain, URL's host, account where there is none), a service's port, transport,
-    classification type and identifier, and malware name. `addresses` spares reading source_ip again.
+    classification type and identifier, and malware name. `same` has the columns that have one value in all rows;
+    `addresses` spares reading source_ip again.
     """
     where = addresses or parse(_column(events, "source_ip", pl.String()))
-    port = lasting_ports(events).fill_null(-1).to_numpy().view(np.uint64)
-    key = _mix(_text_numbers(_column(events, "state", pl.String())))
+    port = lasting_ports(events, same).fill_null(-1).to_numpy().view(np.uint64)
+    key = _mix(np.zeros(events.height, np.uint64) + _numbers_of("state", events, same))
     for number in (where.version.astype(np.uint64), where.hi, where.lo, _names(events, where), port):
         key = _mix(key ^ number)
     for name in _FINDING_TEXTS:
-        key = _mix(key ^ _text_numbers(_column(events, name, pl.String())))
+        key = _mix(key ^ _numbers_of(name, events, same))
     return pl.Series("finding", key.view(np.int64))
 
 
-def lasting_ports(events: pl.DataFrame) -> pl.Series:
+def _numbers_of(name: str, events: pl.DataFrame, same: Same) -> U64:
+    """The numbers of a text column: one for each row, or a single one for all of them."""
+    if name in events.columns:
+        return _text_numbers(events[name])
+    return np.array([_text_number(same[name]) if name in same else 0], np.uint64)
+
+
+def lasting_ports(events: pl.DataFrame, same: Same = NOTHING) -> pl.Series:
     """Int64 `source_port` of each event where it is a service's, null in the classes of EPHEMERAL."""
-    port, kind = (
-        _column(events, "source_port", pl.Int64()),
-        _column(events, "classification_type", pl.String()),
-    )
-    passing = kind.is_in(list(EPHEMERAL)).fill_null(False)
-    return port.set(passing, None) if passing.any() else port
+    port = _column(events, "source_port", pl.Int64())
+    if "classification_type" in same:
+        calling = same["classification_type"] in EPHEMERAL
+        return pl.Series(port.name, [None], pl.Int64()).new_from_index(0, events.height) if calling else port
+    kinds = _column(events, "classification_type", pl.String())
+    calls_out = kinds.is_in(list(EPHEMERAL)).fill_null(False)
+    return port.set(calls_out, None) if calls_out.any() else port
 
 
 def hosts(events: pl.DataFrame) -> pl.Series:
@@ -118,12 +135,6 @@ def _text_number(text: str) -> int:
 
 def _text_numbers(column: pl.Series) -> U64:
     """The 64-bit blake2b of each text, 0 for none; computed once for each distinct text."""
-    if not len(column):
-        return np.zeros(0, np.uint64)
-    hashes = column.hash(0).to_numpy()
-    if (hashes == hashes[0]).all():
-        first = column[0]
-        return np.full(len(column), 0 if first is None else _text_number(first), np.uint64)
     distinct = column.unique().drop_nulls()
     numbers = pl.Series([_text_number(text) for text in distinct], dtype=pl.UInt64)
     return column.replace_strict(distinct, numbers, default=0, return_dtype=pl.UInt64).to_numpy()

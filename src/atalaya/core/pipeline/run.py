@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from atalaya.core.pipeline import identity
+from atalaya.core.pipeline import identity, same
 from atalaya.core.pipeline.address import Addresses, no_addresses, parse
 from atalaya.core.pipeline.attribute import Networks, attribute
 from atalaya.core.pipeline.dedupe import Seen
 from atalaya.core.pipeline.rejects import Rejects
 from atalaya.core.pipeline.result import Result
+from atalaya.core.pipeline.same import Events, Same
 from atalaya.core.pipeline.times import believable
 
 if TYPE_CHECKING:
@@ -62,17 +63,16 @@ def run(
         return draft.commit(made.result())
 
 
-def _chunks(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def _chunks(batches: Iterable[pl.DataFrame]) -> Iterator[Events]:
     """The same rows in chunks of at least CHUNK_ROWS, but for the last."""
-    waiting: list[pl.DataFrame] = []
+    waiting: list[Events] = []
     for batch in batches:
-        waiting.append(batch)
-        if sum(frame.height for frame in waiting) >= CHUNK_ROWS:
-            # One piece of memory for each column: gathering rows from several pieces is ten times slower.
-            yield pl.concat(waiting, how="diagonal", rechunk=True)
+        waiting.append(same.split(batch))
+        if sum(events.rows.height for events in waiting) >= CHUNK_ROWS:
+            yield same.joined(waiting)
             waiting = []
     if waiting:
-        yield pl.concat(waiting, how="diagonal", rechunk=True)
+        yield same.joined(waiting)
 
 
 class _Run:
@@ -95,33 +95,35 @@ class _Run:
             if events.height:
                 yield events
 
-    def add(self, events: pl.DataFrame) -> None:
+    def add(self, events: Events) -> None:
         """Find the new ones among some events and write them, sorted by address."""
-        events = events.with_columns(
-            state=pl.lit(self._draft.state),
-            raw_file=pl.lit(self._draft.sha256),
-            day=pl.col("time_source").dt.date(),
-        )
-        addresses = (
-            parse(events["source_ip"]) if "source_ip" in events.columns else no_addresses(events.height)
-        )
-        keys = identity.event_keys(events)
-        fresh = self._seen.fresh(keys.to_numpy(), events.select("day", "feed_code").unique().rows())
-        rows = addresses.order(fresh)
-        self.kept += len(rows)
-        self.doubled += events.height - len(rows)
-        if len(rows):
-            self._write(events.with_columns(keys)[rows], addresses.take(rows))
+        rows = events.rows.with_columns(day=pl.col("time_source").dt.date())
+        alike = {**events.same, "state": self._draft.state, "raw_file": self._draft.sha256}
+        addresses = parse(rows["source_ip"]) if "source_ip" in rows.columns else no_addresses(rows.height)
+        keys = identity.event_keys(rows, alike)
+        fresh = self._seen.fresh(keys.to_numpy(), self._groups(rows, alike))
+        wanted = addresses.order(fresh)
+        self.kept += len(wanted)
+        self.doubled += rows.height - len(wanted)
+        if len(wanted):
+            self._write(Events(rows.with_columns(keys)[wanted], alike), addresses.take(wanted))
 
-    def _write(self, events: pl.DataFrame, addresses: Addresses) -> None:
-        events = events.with_columns(
+    @staticmethod
+    def _groups(rows: pl.DataFrame, alike: Same) -> list[tuple[date, str]]:
+        """Days and feeds of some events."""
+        if "feed_code" in alike:
+            return [(day, alike["feed_code"]) for day in rows["day"].unique()]
+        return rows.select("day", "feed_code").unique().rows()
+
+    def _write(self, events: Events, addresses: Addresses) -> None:
+        rows = events.rows.with_columns(
             addresses.keys(),
-            identity.finding_keys(events, addresses=addresses),
+            identity.finding_keys(events.rows, events.same, addresses=addresses),
             time_observation=pl.lit(self._observed_at, pl.Datetime("us", "UTC")),
         )
-        first, last = events.select(pl.col("time_source").min(), last=pl.col("time_source").max()).row(0)
+        first, last = rows.select(pl.col("time_source").min(), last=pl.col("time_source").max()).row(0)
         self._first, self._last = min(self._first or first, first), max(self._last or last, last)
-        self._draft.add(attribute(events, self._networks, addresses=addresses))
+        self._draft.add(Events(attribute(rows, self._networks, addresses=addresses), events.same))
 
     def result(self) -> Result:
         """The counts as they are when all rows were added."""

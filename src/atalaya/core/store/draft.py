@@ -16,6 +16,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from atalaya.core.errors import Temporary
 from atalaya.core.pipeline.dedupe import Keys, contains
 from atalaya.core.pipeline.result import Result
+from atalaya.core.pipeline.same import Events, split
 from atalaya.core.store import layout, reading
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ class Draft:
         days, feeds = {day for day, _ in groups}, {feed for _, feed in groups}
         return self._table.keys(days, state=self.state, feed_codes=feeds)
 
-    def add(self, events: pl.DataFrame) -> None:
+    def add(self, events: Events) -> None:
         """Write events, sorted by source_ip_key and not doubled, to disk: one file for each day."""
-        for day, part in _by_day(events):
-            self._parts.append(self._written(day, part))
+        for day, part in _by_day(events.rows):
+            self._parts.append(self._written(day, Events(part, events.same)))
 
     def commit(self, result: Result) -> Result:
         """Make all events visible at once and record the counts; returns them as they are recorded.
@@ -127,13 +128,14 @@ class Draft:
         if kept.height == events.height:
             return part
         (self._root / part.action.path).unlink()
-        return None if kept.is_empty() else self._written(part.day, kept)
+        return None if kept.is_empty() else self._written(part.day, split(kept))
 
-    def _written(self, day: date, events: pl.DataFrame) -> Part:
+    def _written(self, day: date, events: Events) -> Part:
         path = layout.part_path(day, layout.mark(self.state, self.sha256), self._number)
         self._number += 1
-        feeds = events["feed_code"].unique().to_list()
-        return Part(layout.write_part(self._root, path, events), day, feeds, events.height)
+        told = events.carrying(["feed_code"]) if "feed_code" in events.same else events.rows
+        feeds = told["feed_code"].unique().to_list()
+        return Part(layout.write_part(self._root, path, events), day, feeds, events.rows.height)
 
 
 def _by_day(events: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:

@@ -21,6 +21,7 @@ from deltalake.exceptions import TableNotFoundError
 from deltalake.transaction import AddAction
 
 from atalaya.core.pipeline.identity import EPOCH
+from atalaya.core.pipeline.same import Events
 from atalaya.core.schema.columns import polars_schema
 
 ROW_GROUP = 32_768
@@ -85,15 +86,16 @@ def part_path(day: date, source: str, number: int) -> str:
     return f"day={day:%Y-%m-%d}/{EPOCH}-{source}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet"
 
 
-def write_part(root: Path, path: str, events: pl.DataFrame) -> AddAction:
+def write_part(root: Path, path: str, events: Events) -> AddAction:
     """Write one file of events of one day, sorted by source_ip_key; nobody sees it before it is committed."""
     full = root / path
     full.parent.mkdir(parents=True, exist_ok=True)
-    filled = [
-        name for name in FILE_SCHEMA if name in events.columns and events[name].null_count() < events.height
-    ]
-    constants = [_category(events[name]) for name in filled if _is_constant(events[name])]
-    events.select(filled).with_columns(constants).write_parquet(
+    rows = events.rows
+    filled = [name for name in FILE_SCHEMA if name in rows.columns and rows[name].null_count() < rows.height]
+    alike = [pl.lit(value).cast(_categories()).alias(name) for name, value in events.same.items()]
+    owners = [pl.col("owners").cast(pl.List(_categories()))] if "owners" in filled else []
+    names = [name for name in FILE_SCHEMA if name in filled or name in events.same]
+    rows.select(filled).with_columns(*alike, *owners).select(names).write_parquet(
         full, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
     )
     return AddAction(
@@ -106,26 +108,24 @@ def write_part(root: Path, path: str, events: pl.DataFrame) -> AddAction:
     )
 
 
-def _category(column: pl.Series) -> pl.Expr:
-    """A column of one text as one category: written four times faster, and read as text again (see `reading.scan`)."""
-    return pl.lit(column[0]).cast(pl.Categorical(pl.Categories.random())).alias(column.name)
+def _categories() -> pl.Categorical:
+    """A type for few texts: written in half the time and less room, and read as text again (see `reading.scan`)."""
+    return pl.Categorical(pl.Categories.random())
 
 
-def _is_constant(column: pl.Series) -> bool:
-    if column.dtype != pl.String or column.null_count() or column[0] != column[-1]:
-        return False
-    return bool((column == column[0]).all())
-
-
-def _statistics(events: pl.DataFrame) -> dict[str, Any]:
-    known = [
-        name for name in STATISTICS if name in events.columns and events[name].null_count() < events.height
-    ]
+def _statistics(events: Events) -> dict[str, Any]:
+    rows = events.rows
+    known = {
+        name: rows[name]
+        for name in STATISTICS
+        if name in rows.columns and rows[name].null_count() < rows.height
+    }
+    known |= {name: pl.Series([events.same[name]]) for name in STATISTICS if name in events.same}
     return {
-        "numRecords": events.height,
-        "minValues": {name: events[name].min() for name in known},
-        "maxValues": {name: events[name].max() for name in known},
-        "nullCount": {name: events[name].null_count() for name in known},
+        "numRecords": rows.height,
+        "minValues": {name: column.min() for name, column in known.items()},
+        "maxValues": {name: column.max() for name, column in known.items()},
+        "nullCount": {name: column.null_count() for name, column in known.items()},
     }
 
 
