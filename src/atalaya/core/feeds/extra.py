@@ -47,8 +47,9 @@ def _written(parts: list[Part], height: int) -> pl.Series:
             joined[-1] += part
         else:
             joined.append(part)
-    row = pl.concat_str(*(pl.lit(part) for part in joined))
-    return pl.select(row if len(joined) > 1 else pl.repeat(joined[0], height)).to_series()
+    if len(joined) > 1:
+        return pl.select(pl.concat_str(*(pl.lit(part) for part in joined))).to_series()
+    return joined[0] if isinstance(joined[0], pl.Series) else pl.repeat(joined[0], height, eager=True)
 
 
 def _pieces(key: str, values: pl.Series, *, plain: bool) -> list[Part]:
