@@ -29,7 +29,7 @@ from atalaya.core.feeds import Feed
 from atalaya.core.pipeline.result import Result
 from atalaya.core.pipeline.run import run
 
-SLICE = 20_000
+SLICE = 50_000
 """Findings updated in one transaction."""
 REJECT_BATCH = 2_000
 

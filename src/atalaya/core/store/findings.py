@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from atalaya.core.pipeline.identity import hosts
@@ -70,19 +71,25 @@ def _owned(root: Path, path: str, state: str, sha256: str) -> pl.LazyFrame:
 
 
 def _numbers(part: pl.LazyFrame, number: int) -> pl.DataFrame:
-    return (
-        part.select("finding", "time_source", row=pl.int_range(pl.len(), dtype=pl.Int64))
-        .collect()
-        .rechunk()
-        .sort("time_source")
-        .group_by("finding")
-        .agg(
-            first_seen=pl.col("time_source").first(),
-            last_seen=pl.col("time_source").last(),
-            count=pl.len().cast(pl.Int64),
-            part=pl.lit(number, pl.Int32()),
-            row=pl.col("row").last(),
-        )
+    """One row for each run of equal findings: events come sorted by address, so most findings are one run."""
+    events = part.select("finding", "time_source").collect()
+    if events.is_empty():
+        return pl.DataFrame(schema=_NUMBERS)
+    finding, time = events["finding"].to_numpy(), events["time_source"].to_physical().to_numpy()
+    starts = np.flatnonzero(np.diff(finding, prepend=finding[0] ^ 1))
+    count = np.diff(starts, append=len(finding))
+    last = np.maximum.reduceat(time, starts)
+    seen_last = np.flatnonzero(time == np.repeat(last, count))
+    moments = {"first_seen": np.minimum.reduceat(time, starts), "last_seen": last}
+    return pl.DataFrame(
+        {
+            "finding": finding[starts],
+            **{name: pl.Series(values).cast(_NUMBERS[name]) for name, values in moments.items()},
+            "count": count,
+            "part": pl.Series([number], dtype=pl.Int32()).new_from_index(0, len(starts)),
+            "row": seen_last[np.searchsorted(seen_last, starts)],
+        },
+        schema=_NUMBERS,
     )
 
 
