@@ -128,3 +128,22 @@ def test_it_has_a_cast_of_the_right_type_for_every_field() -> None:
         if not column.own:
             assert CASTS[natural(column.field)].dtype == BY_FIELD[column.field].dtype, column.field
     assert natural("extra.asn") == "text"
+
+
+@given(
+    st.lists(
+        st.from_regex(r"[0-9a-fA-F]{1,4}(::?[0-9a-fA-F]{0,5}){1,8}(\.[0-9]{1,3}){0,4}", fullmatch=True),
+        max_size=20,
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_it_takes_the_ipv6_addresses_that_the_standard_library_takes(texts: list[str]) -> None:
+    done = CASTS["ip"].function(pl.Series(texts, dtype=pl.String())).to_list()
+    for text, got in zip(texts, done, strict=True):
+        try:
+            address = ipaddress.IPv6Address(text)
+        except ValueError:
+            assert got is None
+            continue
+        mapped = address.ipv4_mapped or address
+        assert got == (None if mapped.is_unspecified else str(mapped))

@@ -36,7 +36,7 @@ class Seen(Generic[Group]):
         unknown = set(groups) - self._groups
         if unknown:
             self._groups |= unknown
-            self._add(np.unique(self._load(unknown)))
+            self._add(np.sort(self._load(unknown)))
         distinct, first = np.unique(keys, return_index=True)
         new = ~self._known(distinct)
         self._add(distinct[new])

@@ -123,7 +123,7 @@ class Draft:
         if rivals.is_empty():
             return part
         events = reading.scan(self._root, [part.action.path]).collect()
-        seen = np.unique(self._table.keys_in(rivals["path"]))
+        seen = np.sort(self._table.keys_in(rivals["path"]))
         kept = events.filter(~pl.Series(contains(seen, events["key"].to_numpy())))
         if kept.height == events.height:
             return part
