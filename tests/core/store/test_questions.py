@@ -12,7 +12,7 @@ from tests.core.pipeline.feed import NOW, ORG, OTHER, mapped, row, store
 
 from atalaya.core.errors import BadInput
 from atalaya.core.schema.columns import polars_schema
-from atalaya.core.store import EventTable, Question
+from atalaya.core.store import EventTable, Question, reading
 
 ALL = Question(states=frozenset({"BB", "TT"}), organisations=None)
 DAY = timedelta(days=1)
@@ -167,6 +167,19 @@ def test_it_counts_the_most_frequent_values(table: EventTable):
 def test_it_refuses_what_is_no_address(table: EventTable):
     with pytest.raises(BadInput, match="neither"):
         table.rows(replace(ALL, ip="192.0.2"))
+
+
+@pytest.mark.parametrize(("rows", "files", "pieces"), [(50_000, 256, 1), (1, 256, 4), (50_000, 2, 2), (5, 256, 2)])
+def test_it_reads_small_files_together_and_large_ones_alone(
+    table: EventTable, monkeypatch: pytest.MonkeyPatch, rows: int, files: int, pieces: int
+):
+    monkeypatch.setattr(reading, "PIECE_ROWS", rows)
+    monkeypatch.setattr(reading, "PIECE_FILES", files)
+    found = list(table.batches(ALL))
+    assert len(found) == pieces
+    together = pl.concat(found)
+    assert sorted(together["source_port"]) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert together["day"].is_sorted(descending=True)
 
 
 def test_it_answers_from_an_empty_table(tmp_path: Path):

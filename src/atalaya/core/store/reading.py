@@ -146,9 +146,28 @@ def top(root: Path, files: pl.DataFrame, question: Question, column: str, n: int
 
 
 def batches(root: Path, files: pl.DataFrame, question: Question) -> Iterator[pl.DataFrame]:
-    """All answers, file by file, newest day first, each piece at most one file's rows."""
+    """All answers, newest day first, each piece out of files of about PIECE_ROWS rows, or out of one larger file."""
     chosen = candidates(files, question)
-    for path in chosen["path"]:
-        found = scan(root, [path]).filter(question.condition()).collect()
+    condition = question.condition()
+    for paths in _pieces(chosen):
+        found = scan(root, paths).filter(condition).collect()
         if found.height:
             yield found.sort("time_source", "raw_file", "raw_row", descending=[True, False, False])
+
+
+PIECE_ROWS, PIECE_FILES = 50_000, 256
+"""Small files are read together, because opening one costs as much as reading thousands of its rows; not more of them
+than fit into memory and than a process may have open."""
+
+
+def _pieces(files: pl.DataFrame) -> Iterator[list[str]]:
+    piece: list[str] = []
+    rows = 0
+    for path, height in files.select("path", pl.col("rows").fill_null(PIECE_ROWS)).iter_rows():
+        if piece and (rows + height > PIECE_ROWS or len(piece) == PIECE_FILES):
+            yield piece
+            piece, rows = [], 0
+        piece.append(path)
+        rows += height
+    if piece:
+        yield piece
