@@ -89,9 +89,8 @@ def write_part(root: Path, path: str, events: pl.DataFrame) -> AddAction:
     """Write one file of events of one day, sorted by source_ip_key; nobody sees it before it is committed."""
     full = root / path
     full.parent.mkdir(parents=True, exist_ok=True)
-    filled = [
-        name for name in FILE_SCHEMA if name in events.columns and events[name].null_count() < events.height
-    ]
+    nulls = events.null_count().row(0, named=True)
+    filled = [name for name in FILE_SCHEMA if nulls.get(name, events.height) < events.height]
     constants = [_category(events[name]) for name in filled if _is_constant(events[name])]
     events.select(filled).with_columns(constants).write_parquet(
         full, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
@@ -114,7 +113,7 @@ def _category(column: pl.Series) -> pl.Expr:
 def _is_constant(column: pl.Series) -> bool:
     if column.dtype != pl.String or column.null_count() or column[0] != column[-1]:
         return False
-    return bool((column == column[0]).all())
+    return len(column) < 3 or bool((column == column[0]).all())
 
 
 def _statistics(events: pl.DataFrame) -> dict[str, Any]:

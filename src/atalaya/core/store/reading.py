@@ -149,7 +149,7 @@ def batches(root: Path, files: pl.DataFrame, question: Question) -> Iterator[pl.
     """All answers, newest day first, each piece out of files of about PIECE_ROWS rows, or out of one larger file."""
     chosen = candidates(files, question)
     condition = question.condition()
-    for paths in _pieces(chosen):
+    for paths in pieces(chosen):
         found = scan(root, paths).filter(condition).collect()
         if found.height:
             yield found.sort("time_source", "raw_file", "raw_row", descending=[True, False, False])
@@ -160,7 +160,8 @@ PIECE_ROWS, PIECE_FILES = 50_000, 256
 than fit into memory and than a process may have open."""
 
 
-def _pieces(files: pl.DataFrame) -> Iterator[list[str]]:
+def pieces(files: pl.DataFrame) -> Iterator[list[str]]:
+    """The paths of a manifest, in its order, in lists of files to read together."""
     piece: list[str] = []
     rows = 0
     for path, height in files.select("path", pl.col("rows").fill_null(PIECE_ROWS)).iter_rows():
