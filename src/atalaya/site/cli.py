@@ -25,7 +25,9 @@ OK, NOT_HELD, USAGE, MISSING, REFUSED, LATER = 0, 1, 2, 3, 4, 75
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors a person can act on are one line, never a traceback."""
-    parser = build_parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    named = [name for name in arguments[:1] if name in COMMANDS]
+    parser = build_parser(named or COMMANDS)
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
         parser.print_help()
@@ -50,8 +52,8 @@ def _fail(error: AtalayaError, code: int) -> int:
     return code
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser with every command registered."""
+def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser with these commands registered: only what is asked for is loaded, and stays in memory for `up`."""
     parser = argparse.ArgumentParser(
         prog="./atalaya",
         description="Atalaya: the watchtower of a national CSIRT.",
@@ -61,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"Atalaya {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name in COMMANDS:
+    for name in names:
         importlib.import_module(f"atalaya.site.commands.{name}").register(commands)
     return parser
 

@@ -169,7 +169,9 @@ def test_it_refuses_what_is_no_address(table: EventTable):
         table.rows(replace(ALL, ip="192.0.2"))
 
 
-@pytest.mark.parametrize(("rows", "files", "pieces"), [(50_000, 256, 1), (1, 256, 4), (50_000, 2, 2), (5, 256, 2)])
+@pytest.mark.parametrize(
+    ("rows", "files", "pieces"), [(50_000, 256, 1), (1, 256, 4), (50_000, 2, 2), (5, 256, 2)]
+)
 def test_it_reads_small_files_together_and_large_ones_alone(
     table: EventTable, monkeypatch: pytest.MonkeyPatch, rows: int, files: int, pieces: int
 ):

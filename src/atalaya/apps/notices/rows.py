@@ -62,8 +62,7 @@ class Rows:
 
 
 def _empty(column: pl.Series) -> bool:
-    values = column.drop_nulls()
-    return not (values != "").any() if column.dtype == pl.String else values.is_empty()
+    return column.max() in (None, "") if column.dtype == pl.String else column.null_count() == len(column)
 
 
 def _cell(value: object) -> str:
