@@ -17,16 +17,20 @@ from types import FrameType
 
 from atalaya.core import limits
 from atalaya.core.errors import AtalayaError, ConfigError
-from atalaya.site.cli import REFUSED, USAGE, start_django
+from atalaya.site.cli import REFUSED, USAGE, loading, start_django
 from atalaya.site.run import SUPERVISOR
 
 
 def web() -> None:
     """Serve pages and the API until SIGTERM."""
-    import waitress
-    from django.conf import settings
+    with loading():
+        import waitress
+        from django.conf import settings
+        from django.urls import get_resolver
 
-    from atalaya.site.wsgi import application
+        from atalaya.site.wsgi import application
+
+        _ = get_resolver().url_patterns  # every page, before the first is asked for
 
     config = settings.CONFIG.web
     signal.signal(signal.SIGTERM, _leave)
@@ -60,8 +64,11 @@ def _until_asked_to_stop() -> threading.Event:
 
 def worker() -> None:
     """Work off background jobs, and put periodic ones in the queue when they are due, until SIGTERM."""
-    from atalaya.apps.jobs.worker import work_and_schedule
+    with loading():
+        from atalaya.apps.jobs import actions
+        from atalaya.apps.jobs.worker import work_and_schedule
 
+        actions.load()
     work_and_schedule(_until_asked_to_stop())
 
 
