@@ -63,6 +63,10 @@ def ports(table: EventTable, question: Question = ALL, **filters: object) -> lis
         ({"prefix": "2001:db8::/112"}, [3]),
         ({"prefix": "::/0"}, [3, 4, 7]),
         ({"prefix": "0.0.0.0/0"}, [1, 2, 6, 8]),
+        ({"hosts": frozenset({"192.0.2.1", "198.51.100.7"})}, [1, 2, 8]),
+        ({"hosts": frozenset({"2001:db8::9"})}, [3, 4]),
+        ({"hosts": frozenset({"203.0.113.9"})}, []),
+        ({"hosts": frozenset({"0:0:0:1::"})}, [6, 7]),
         ({"asn": 64500}, [2]),
         ({"domain": "Example.org"}, [3]),
         ({"owner": OTHER}, [2]),
@@ -182,6 +186,21 @@ def test_it_reads_small_files_together_and_large_ones_alone(
     together = pl.concat(found)
     assert sorted(together["source_port"]) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert together["day"].is_sorted(descending=True)
+
+
+def test_it_opens_only_files_that_may_hold_one_of_the_hosts(table: EventTable):
+    def opened(*hosts: str) -> list[int]:
+        found = reading.candidates(table.manifest(), replace(ALL, hosts=frozenset(hosts)))
+        return sorted(found["rows"])
+
+    everything = sorted(table.manifest()["rows"])
+    assert everything == [1, 1, 1, 5] and opened() == everything
+    assert opened("198.51.100.7") == [1, 1, 5], "without addresses of its own a file may hold anything"
+    assert opened("192.0.2.1") == [1, 1, 5]
+    assert opened("255.0.0.1") == [1, 5]
+    assert opened("255.0.0.1", "198.51.100.7") == [1, 1, 5]
+    with pytest.raises(BadInput, match="neither"):
+        opened("www.example.org")
 
 
 def test_it_answers_from_an_empty_table(tmp_path: Path):

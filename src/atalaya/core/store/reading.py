@@ -59,9 +59,23 @@ def candidates(files: pl.DataFrame, question: Question) -> pl.DataFrame:
     if span := question.addresses():
         low, high = pl.col("min.source_ip_key"), pl.col("max.source_ip_key")
         wanted.append(low.is_null() | ((low <= span[1]) & (high >= span[0])))
+    if question.hosts:
+        wanted.append(_may_hold_one_of(question.host_keys()))
     if question.organisations == frozenset() or not question.states:
         wanted.append(pl.lit(False))
     return files.filter(*wanted).sort("day", "path", descending=[True, False])
+
+
+def _may_hold_one_of(keys: list[int]) -> pl.Expr:
+    """Whether one of these sorted address keys lies between a file's lowest and highest, however many there are."""
+    sorted_keys = pl.Series(keys, dtype=pl.Int64())
+
+    def between(bounds: pl.Series) -> pl.Series:
+        low, high = bounds.struct.field("min.source_ip_key"), bounds.struct.field("max.source_ip_key")
+        first, after = sorted_keys.search_sorted(low, "left"), sorted_keys.search_sorted(high, "right")
+        return pl.Series(first < after) | low.is_null()
+
+    return pl.struct("min.source_ip_key", "max.source_ip_key").map_batches(between, return_dtype=pl.Boolean())
 
 
 def _answers(root: Path, files: pl.DataFrame, question: Question) -> pl.LazyFrame:
