@@ -149,6 +149,17 @@ def open_table(path: Path) -> DeltaTable:
     return table
 
 
+def current(table: DeltaTable | None, path: Path) -> DeltaTable:
+    """The table as it is now, from a handle of before if there is one."""
+    if table is None:
+        return open_table(path)
+    # Versions follow each other, and the log keeps each for a year: without a next one nothing changed. To ask the log
+    # itself costs milliseconds.
+    if (path / "_delta_log" / f"{table.version() + 1:020d}.json").exists():
+        table.update_incremental()
+    return table
+
+
 def manifest(table: DeltaTable) -> pl.DataFrame:
     """The files of the table as its log has them (see MANIFEST). Bounds are null where a file does not tell."""
     actions = pl.DataFrame(table.get_add_actions(flatten=True))
