@@ -32,10 +32,10 @@ def test_it_starts_restarts_what_dies_and_stops_cleanly(node: Node) -> None:
     node.start()
     node.wait()
     assert node.log.count("Password") == 1
+    assert eventually(lambda: len(node.family()) == 3), "supervisor, web and worker"
     _supervisor, *running = node.family()
-    assert len(running) == 3
     os.kill(running[0], signal.SIGKILL)
-    assert eventually(lambda: len(node.family()) == 4 and running[0] not in node.family())
+    assert eventually(lambda: len(node.family()) == 3 and running[0] not in node.family())
     node.wait()
     assert node.run("up").returncode == 4, "a second node on the same data folder is refused"
     assert node.stop() == 0
@@ -49,6 +49,7 @@ def test_it_starts_restarts_what_dies_and_stops_cleanly(node: Node) -> None:
 def test_it_leaves_no_orphans_when_the_supervisor_is_killed(node: Node) -> None:
     node.start()
     node.wait()
+    assert eventually(lambda: len(node.family()) == 3)
     supervisor, *running = node.family()
     os.kill(supervisor, signal.SIGKILL)
     node.end()

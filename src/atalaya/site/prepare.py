@@ -1,16 +1,16 @@
 """What happens before the node runs: folders, migrations, static files, the first administrator.
 
-Run as `python -m atalaya.site.prepare [--demo]` by the supervisor, so that the memory it takes is given back.
+The web process does it before it serves (`atalaya.site.process`), so that a start with nothing to do loads Django once.
+Nothing is remembered between two starts but the hash of the static files: what is asked is what is there.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atalaya.core.errors import AtalayaError, ConfigError
+from atalaya.core.errors import AtalayaError
 from atalaya.site import config as configuration
 from atalaya.site.cli import start_django
 from atalaya.site.run import say
@@ -21,36 +21,49 @@ if TYPE_CHECKING:
 FOLDERS = ("events", "raw", "drop", "secrets", "notices")
 
 
-def prepare(*, demo: bool) -> None:
-    """Bring the node to a state in which it can run. Does little when there is nothing to do."""
+def prepare(*, demo: bool) -> bool:
+    """Bring the node to a state in which it can run. Does little when there is nothing to do.
+
+    True when there was so much to do that the process holds memory which a fresh one would not.
+    """
     config = configuration.load()
     for name in FOLDERS:
         (config.data / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     start_django()
-    migrate()
-    collect_static(config.data)
+    worked = [migrate(), collect_static(config.data)]
     compile_translations()
     if demo:
-        from atalaya.site import demo as demonstration
-
-        demonstration.fill()
+        worked.append(fill_demo())
     announce_administrator(config, own_team(config))
+    return any(worked)
 
 
-def migrate() -> None:
-    """Apply migrations that are not applied yet."""
+def fill_demo() -> bool:
+    """Fill an empty node with the demonstration; False when it is there already."""
+    from atalaya.site import demo
+
+    return demo.fill()
+
+
+def migrate() -> bool:
+    """Apply migrations that are not applied yet; False when there are none."""
     from django.core.management import call_command
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        say("Preparing the database ...")
-        call_command("migrate", interactive=False, verbosity=0)
+    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return False
+    say("Preparing the database ...")
+    call_command("migrate", interactive=False, verbosity=0)
+    return True
 
 
-def collect_static(data: Path) -> None:
-    """Write the static files under hashed names, compressed, when one of them changed."""
+def collect_static(data: Path) -> bool:
+    """Write the static files under hashed names, compressed; False when none of them changed since the last time.
+
+    The old hash is removed together with the old files, and the new one written last: killed in between, it starts anew.
+    """
     from django.conf import settings
     from django.core.management import call_command
 
@@ -61,9 +74,11 @@ def collect_static(data: Path) -> None:
         digest.update(str(path).encode() + b"\0" + path.read_bytes())
     stamp = data / "static" / ".stamp"
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
-        return
+        return False
+    stamp.unlink(missing_ok=True)
     call_command("collectstatic", interactive=False, clear=True, verbosity=0)
     stamp.write_text(digest.hexdigest())
+    return True
 
 
 def compile_translations() -> None:
@@ -109,16 +124,3 @@ def announce_administrator(config: configuration.Config, team: Team | None) -> N
     say(f"  Sign in as {user.email}")
     say(f"  Password   {password}   (works once; you choose your own after signing in)")
     say("")
-
-
-def main() -> int:
-    try:
-        prepare(demo="--demo" in sys.argv[1:])
-    except AtalayaError as error:
-        print(f"atalaya: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 4
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

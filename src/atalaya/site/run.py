@@ -1,4 +1,4 @@
-"""The supervisor: one process that prepares the node, runs web, workers and scheduler, and ends them.
+"""The supervisor: one process that runs the web server and the workers, and ends them.
 
 It imports no Django, so that it stays small: everything heavy happens in child processes.
 """
@@ -21,8 +21,13 @@ from atalaya.site.config import Config
 
 GRACE_SECONDS = 20.0
 READY_SECONDS = 60.0
+WEB_ALONE_SECONDS = 10.0
+"""For so long at most the web server has the machine for itself: the first page comes before background work."""
 CALM_SECONDS = 60.0
 """A child that ran this long starts again at once; one that ends sooner waits longer each time."""
+
+SUPERVISOR = "SUPERVISOR_PID"
+"""Environment variable by which a child knows its supervisor, which may be gone before the child is on its feet."""
 
 
 @dataclass
@@ -37,9 +42,7 @@ class Child:
     not_before: float = 0.0
 
     def start(self, now: float) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, *self.arguments], env=child_environment(), start_new_session=True
-        )
+        self.process = spawn(self.arguments)
         self.started = now
 
     def look(self, now: float) -> None:
@@ -71,17 +74,20 @@ class Supervisor:
     def ask_to_stop(self, *_: object) -> None:
         self.stopping = True
 
-    def start(self) -> None:
+    def listen(self) -> None:
+        """From now on, SIGTERM and Ctrl-C ask for a stop."""
         signal.signal(signal.SIGTERM, self.ask_to_stop)
         signal.signal(signal.SIGINT, self.ask_to_stop)
+
+    def look(self) -> None:
+        """Start every child that does not run and whose time has come."""
         for child in self.children:
-            child.start(time.monotonic())
+            child.look(time.monotonic())
 
     def watch(self) -> None:
         """Return when a stop was asked for."""
         while not self.stopping:
-            for child in self.children:
-                child.look(time.monotonic())
+            self.look()
             time.sleep(0.5)
 
     def stop(self) -> None:
@@ -103,9 +109,17 @@ def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         process.send_signal(number)
 
 
+def spawn(arguments: list[str], *, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+    """A Python process of this node, out of reach of the terminal's Ctrl-C."""
+    return subprocess.Popen(
+        [sys.executable, *arguments], env=child_environment(), start_new_session=True, pass_fds=pass_fds
+    )
+
+
 def child_environment() -> dict[str, str]:
     """Environment of the children: few malloc arenas, because each one costs memory that a small machine lacks."""
-    return {**os.environ, "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"}
+    own = {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1", SUPERVISOR: str(os.getpid())}
+    return {**os.environ, **own}
 
 
 def children_of(config: Config) -> list[Child]:
@@ -113,31 +127,45 @@ def children_of(config: Config) -> list[Child]:
     workers = [
         Child(f"worker {n + 1}", ["-m", "atalaya.site.process", "worker"]) for n in range(config.work.workers)
     ]
-    return [
-        Child("web", ["-m", "atalaya.site.process", "web"]),
-        *workers,
-        Child("scheduler", ["-m", "atalaya.site.process", "scheduler"]),
-    ]
+    return [Child("web", ["-m", "atalaya.site.process", "web"]), *workers]
 
 
 def up(config: Config, *, demo: bool) -> int:
     """Prepare the node and run it until SIGTERM or Ctrl-C. Returns the exit code."""
     lock = hold(config)
     began = time.monotonic()
-    arguments = ["-m", "atalaya.site.prepare", *(["--demo"] if demo else [])]
-    prepared = subprocess.run([sys.executable, *arguments], env=child_environment(), check=False)
-    if prepared.returncode:
-        return prepared.returncode
-    supervisor = Supervisor(children_of(config))
-    supervisor.start()
+    web, *workers = children_of(config)
+    if failed := prepare(web, demo=demo):
+        return failed
+    supervisor = Supervisor([web, *workers])
+    supervisor.listen()
+    for worker in workers:
+        worker.not_before = time.monotonic() + WEB_ALONE_SECONDS
     if wait_until_ready(config, supervisor):
         say(f"Ready after {time.monotonic() - began:.1f} s: {config.url}  (Ctrl-C stops the node)")
+        for worker in workers:
+            worker.not_before = 0.0
         supervisor.watch()
     say("Stopping ...")
     supervisor.stop()
     lock.close()
     say("Stopped.")
     return 0
+
+
+def prepare(web: Child, *, demo: bool) -> int:
+    """Start the web process, which first prepares the node, and wait until it has; its exit code when it could not."""
+    ours, theirs = os.pipe()
+    options = [str(theirs), *(["--demo"] if demo else [])]
+    web.started = time.monotonic()
+    web.process = spawn(["-m", "atalaya.site.process", "prepare", *options], pass_fds=(theirs,))
+    os.close(theirs)
+    try:
+        with open(ours, "rb") as told:
+            return 0 if told.read(1) else web.process.wait() or 1
+    except KeyboardInterrupt:
+        web.process.terminate()
+        raise
 
 
 def hold(config: Config) -> IO[str]:
@@ -166,8 +194,7 @@ def wait_until_ready(config: Config, supervisor: Supervisor) -> bool:
                 "The web server does not answer. Its messages above say why; `./atalaya check` looks at the set-up."
             )
             return True
-        for child in supervisor.children:
-            child.look(time.monotonic())
+        supervisor.look()
         time.sleep(0.1)
     return False
 

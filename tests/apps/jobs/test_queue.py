@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -486,3 +487,35 @@ def test_it_finds_the_tasks_of_every_app(monkeypatch: pytest.MonkeyPatch) -> Non
         "notices",
         "desk",
     }
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("clock")
+def test_it_asks_for_periodic_work_and_does_it_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "IDLE", 0.01)
+    stop = threading.Event()
+    ends = threading.Timer(10, stop.set)
+    ends.start()
+    done = threading.Thread(target=lambda: (_until(lambda: seen == ["tick"]), stop.set()))
+    done.start()
+    worker.work_and_schedule(stop)
+    done.join()
+    ends.cancel()
+    assert seen == ["tick"]
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("scheduler")] == []
+
+
+def _until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_ends_the_process_when_the_schedule_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> float:
+        raise ZeroDivisionError("no period")
+
+    monkeypatch.setattr(actions, "fire_due", broken)
+    with pytest.raises(ZeroDivisionError):
+        worker.work_and_schedule(threading.Event())

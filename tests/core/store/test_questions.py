@@ -12,7 +12,7 @@ from tests.core.pipeline.feed import NOW, ORG, OTHER, mapped, row, store
 
 from atalaya.core.errors import BadInput
 from atalaya.core.schema.columns import polars_schema
-from atalaya.core.store import EventTable, Question
+from atalaya.core.store import EventTable, Question, reading
 
 ALL = Question(states=frozenset({"BB", "TT"}), organisations=None)
 DAY = timedelta(days=1)
@@ -63,6 +63,10 @@ def ports(table: EventTable, question: Question = ALL, **filters: object) -> lis
         ({"prefix": "2001:db8::/112"}, [3]),
         ({"prefix": "::/0"}, [3, 4, 7]),
         ({"prefix": "0.0.0.0/0"}, [1, 2, 6, 8]),
+        ({"hosts": frozenset({"192.0.2.1", "198.51.100.7"})}, [1, 2, 8]),
+        ({"hosts": frozenset({"2001:db8::9"})}, [3, 4]),
+        ({"hosts": frozenset({"203.0.113.9"})}, []),
+        ({"hosts": frozenset({"0:0:0:1::"})}, [6, 7]),
         ({"asn": 64500}, [2]),
         ({"domain": "Example.org"}, [3]),
         ({"owner": OTHER}, [2]),
@@ -167,6 +171,36 @@ def test_it_counts_the_most_frequent_values(table: EventTable):
 def test_it_refuses_what_is_no_address(table: EventTable):
     with pytest.raises(BadInput, match="neither"):
         table.rows(replace(ALL, ip="192.0.2"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "files", "pieces"), [(50_000, 256, 1), (1, 256, 4), (50_000, 2, 2), (5, 256, 2)]
+)
+def test_it_reads_small_files_together_and_large_ones_alone(
+    table: EventTable, monkeypatch: pytest.MonkeyPatch, rows: int, files: int, pieces: int
+):
+    monkeypatch.setattr(reading, "PIECE_ROWS", rows)
+    monkeypatch.setattr(reading, "PIECE_FILES", files)
+    found = list(table.batches(ALL))
+    assert len(found) == pieces
+    together = pl.concat(found)
+    assert sorted(together["source_port"]) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert together["day"].is_sorted(descending=True)
+
+
+def test_it_opens_only_files_that_may_hold_one_of_the_hosts(table: EventTable):
+    def opened(*hosts: str) -> list[int]:
+        found = reading.candidates(table.manifest(), replace(ALL, hosts=frozenset(hosts)))
+        return sorted(found["rows"])
+
+    everything = sorted(table.manifest()["rows"])
+    assert everything == [1, 1, 1, 5] and opened() == everything
+    assert opened("198.51.100.7") == [1, 1, 5], "without addresses of its own a file may hold anything"
+    assert opened("192.0.2.1") == [1, 1, 5]
+    assert opened("255.0.0.1") == [1, 5]
+    assert opened("255.0.0.1", "198.51.100.7") == [1, 1, 5]
+    with pytest.raises(BadInput, match="neither"):
+        opened("www.example.org")
 
 
 def test_it_answers_from_an_empty_table(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The loops of the worker and scheduler processes. What they change is written in `actions`."""
+"""The loops of a worker process: jobs, and the schedule of periodic ones. What they change is written in `actions`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -95,6 +96,22 @@ def work(stop: threading.Event, *, lease: float = LEASE, idle: float = IDLE) -> 
     finally:
         heartbeat.stop()
         connections.close_all()
+
+
+def work_and_schedule(stop: threading.Event) -> None:
+    """`work`, with `schedule` in a thread beside it; both end together.
+
+    Raises what ended the schedule: a process that only works off jobs would look well and yet never ask for any.
+    """
+    actions.load()
+    with ThreadPoolExecutor(1, "scheduler") as threads:
+        scheduling = threads.submit(schedule, stop)
+        scheduling.add_done_callback(lambda _: stop.set())
+        try:
+            work(stop)
+        finally:
+            stop.set()
+    scheduling.result()
 
 
 def schedule(stop: threading.Event) -> None:

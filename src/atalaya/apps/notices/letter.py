@@ -86,7 +86,7 @@ def parts(keys: Sequence[int]) -> list[Sequence[int]]:
 
 def _since(findings: Sequence[tuple[NoticeFinding, Finding]]) -> dict[int, Since]:
     return {
-        finding.key: Since(item.told_before or finding.first_seen, item.told_before)
+        finding.key: Since(item.told_before or finding.first_seen, item.told_before, finding.address)
         for item, finding in findings
     }
 

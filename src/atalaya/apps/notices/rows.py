@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -32,10 +33,11 @@ SLACK = timedelta(days=30)
 @dataclass(frozen=True)
 class Since:
     """From when on observations of a finding belong into the notice: `seen` bounds the search by the event's time,
-    `received` by when it came to the node (None: all of them)."""
+    `received` by when it came to the node (None: all of them). `address` is the finding's, and bounds it as well."""
 
     seen: datetime
     received: datetime | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,7 @@ class Rows:
 
 
 def _empty(column: pl.Series) -> bool:
-    values = column.drop_nulls()
-    return not (values != "").any() if column.dtype == pl.String else values.is_empty()
+    return column.max() in (None, "") if column.dtype == pl.String else column.null_count() == len(column)
 
 
 def _cell(value: object) -> str:
@@ -86,6 +87,7 @@ def rows_of(state: str, organisation: UUID, type: str, findings: Mapping[int, Si
         organisations=frozenset({str(organisation)}),
         owner=str(organisation),
         type=type,
+        hosts=_hosts(findings.values()),
         since=min(since.seen - (SLACK if since.received else timedelta()) for since in findings.values()),
     )
     kept: list[pl.DataFrame] = []
@@ -98,6 +100,20 @@ def rows_of(state: str, organisation: UUID, type: str, findings: Mapping[int, Si
         kept = [_latest([*kept, found.select(COLUMNS)], most)]
     table = kept[0] if kept else pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String()))
     return Rows(table, total, frozenset(markings), frozenset(feeds))
+
+
+def _hosts(findings: Iterable[Since]) -> frozenset[str]:
+    """Addresses that all rows are of; none when a finding is told by its name, or by nothing that we know."""
+    hosts = frozenset(since.address for since in findings)
+    return hosts if all(_is_address(host) for host in hosts) else frozenset()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _matching(batch: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:

@@ -41,7 +41,7 @@ def split(events: pl.DataFrame) -> Events:
 def _is_same(column: pl.Series) -> bool:
     if column.null_count() or not len(column) or column[0] != column[-1]:
         return False
-    return bool((column == column[0]).all())
+    return len(column) < 3 or bool((column == column[0]).all())
 
 
 def joined(parts: Sequence[Events]) -> Events:

@@ -64,7 +64,7 @@ class Draft:
         """
         name = layout.transaction(self.state, self.sha256)
         for _ in range(_ATTEMPTS):
-            table = layout.open_table(self._root)
+            table = self._table.own()
             if table.transaction_version(name) is not None:
                 return Result.recorded(self._table.committed(self.state, self.sha256) or {})
             doubled = self._drop_doubled(table)

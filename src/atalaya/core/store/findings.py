@@ -39,7 +39,10 @@ def of_file(root: Path, files: pl.DataFrame, state: str, sha256: str) -> pl.Data
 
     First and last sight and count are of this file; everything else is of one of the latest sightings.
     """
-    parts = [_owned(root, path, state, sha256) for path in files["path"] if _may_be_of(path, state, sha256)]
+    files = files.filter(_may_be_of(state, sha256))
+    parts = [_owned(root, paths, state, sha256) for paths in reading.pieces(files)]
+    if len(parts) == 1 and files["rows"].sum() <= reading.PIECE_ROWS:
+        parts = [parts[0].collect().lazy()]  # read once, not for the numbers and again for the texts
     total = pl.DataFrame(schema=_NUMBERS)
     for number, part in enumerate(parts):
         # Part after part, so that memory follows the number of findings, not that of events.
@@ -56,18 +59,19 @@ _NUMBERS: dict[str, pl.DataType] = {
     "part": pl.Int32(),
     "row": pl.Int64(),
 }
-"""A finding's numbers, and where its last sight is: the row among those with an owner in the part."""
+"""A finding's numbers, and where its last sight is: the row among those with an owner in the part (some files)."""
 
 
-def _may_be_of(path: str, state: str, sha256: str) -> bool:
-    return f"-{layout.mark(state, sha256)}-" in path or f"-{layout.MIXED}-" in path
+def _may_be_of(state: str, sha256: str) -> pl.Expr:
+    marks = (layout.mark(state, sha256), layout.MIXED)
+    return pl.any_horizontal(pl.col("path").str.contains(f"-{mark}-", literal=True) for mark in marks)
 
 
-def _owned(root: Path, path: str, state: str, sha256: str) -> pl.LazyFrame:
-    events = reading.scan(root, [path])
-    if f"-{layout.MIXED}-" in path:
+def _owned(root: Path, paths: list[str], state: str, sha256: str) -> pl.LazyFrame:
+    events = reading.scan(root, paths)
+    if any(f"-{layout.MIXED}-" in path for path in paths):
         events = events.filter(raw_file=sha256, state=state)
-    return events.filter(pl.col("owner").is_not_null())
+    return events.filter(pl.col("owner").is_not_null()).select("finding", "time_source", *_READ)
 
 
 def _numbers(part: pl.LazyFrame, number: int) -> pl.DataFrame:

@@ -91,7 +91,8 @@ def write_part(root: Path, path: str, events: Events) -> AddAction:
     full = root / path
     full.parent.mkdir(parents=True, exist_ok=True)
     rows = events.rows
-    filled = [name for name in FILE_SCHEMA if name in rows.columns and rows[name].null_count() < rows.height]
+    nulls = rows.null_count().row(0, named=True)
+    filled = [name for name in FILE_SCHEMA if nulls.get(name, rows.height) < rows.height]
     alike = [pl.lit(value).cast(_categories()).alias(name) for name, value in events.same.items()]
     owners = [pl.col("owners").cast(pl.List(_categories()))] if "owners" in filled else []
     names = [name for name in FILE_SCHEMA if name in filled or name in events.same]
@@ -147,6 +148,17 @@ def open_table(path: Path) -> DeltaTable:
     known = {field.name for field in table.schema().fields}
     if missing := [name for name in polars_schema() if name not in known]:
         table.alter.add_columns(list(delta_schema(missing).fields))
+    return table
+
+
+def current(table: DeltaTable | None, path: Path) -> DeltaTable:
+    """The table as it is now, from a handle of before if there is one."""
+    if table is None:
+        return open_table(path)
+    # Versions follow each other, and the log keeps each for a year: without a next one nothing changed. To ask the log
+    # itself costs milliseconds.
+    if (path / "_delta_log" / f"{table.version() + 1:020d}.json").exists():
+        table.update_incremental()
     return table
 
 

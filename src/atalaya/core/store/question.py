@@ -34,7 +34,8 @@ class Question:
     """Filters over the event table. `states` and `organisations` are the asker's scope and have no default.
 
     `since` is included, `until` is not; both are compared with time.source in UTC. An empty string or None is no
-    filter. `owner` is an organisation's UUID; `unowned` asks for events nobody claims.
+    filter. `owner` is an organisation's UUID; `unowned` asks for events nobody claims. `hosts` are addresses of which any
+    will do, by their sort key alone: others that share one (in IPv6, a whole /64) come too, and the asker looks closer.
     """
 
     states: frozenset[str]
@@ -43,6 +44,7 @@ class Question:
     until: datetime | None = None
     ip: str = ""
     prefix: str = ""
+    hosts: frozenset[str] = frozenset()
     asn: int | None = None
     domain: str = ""
     owner: str = ""
@@ -85,6 +87,12 @@ class Question:
             (signed(low), signed(high)) if signed(low) <= signed(high) else (signed(1 << 63), (1 << 63) - 1)
         )
 
+    def host_keys(self) -> list[int]:
+        """The `source_ip_key` of each of `hosts`, sorted. Raises BadInput for one that is no address."""
+        networks = {_network(host) for host in self.hosts}
+        numbers = ((n.version, int(n.network_address)) for n in networks)
+        return sorted({signed(number >> 64) if version == 6 else number for version, number in numbers})
+
     def condition(self) -> pl.Expr:
         """The whole question, scope included, as one polars expression."""
         return reduce(and_, [*_scope(self), *self._equalities(), *self._ranges(), *self._addresses()])
@@ -121,6 +129,8 @@ class Question:
             yield pl.col("time_source") < self.until.astimezone(UTC)
 
     def _addresses(self) -> Iterator[pl.Expr]:
+        if self.hosts:
+            yield pl.col("source_ip_key").is_in(self.host_keys())
         span = self.addresses()
         if span is None:
             return

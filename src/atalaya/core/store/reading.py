@@ -59,9 +59,23 @@ def candidates(files: pl.DataFrame, question: Question) -> pl.DataFrame:
     if span := question.addresses():
         low, high = pl.col("min.source_ip_key"), pl.col("max.source_ip_key")
         wanted.append(low.is_null() | ((low <= span[1]) & (high >= span[0])))
+    if question.hosts:
+        wanted.append(_may_hold_one_of(question.host_keys()))
     if question.organisations == frozenset() or not question.states:
         wanted.append(pl.lit(False))
     return files.filter(*wanted).sort("day", "path", descending=[True, False])
+
+
+def _may_hold_one_of(keys: list[int]) -> pl.Expr:
+    """Whether one of these sorted address keys lies between a file's lowest and highest, however many there are."""
+    sorted_keys = pl.Series(keys, dtype=pl.Int64())
+
+    def between(bounds: pl.Series) -> pl.Series:
+        low, high = bounds.struct.field("min.source_ip_key"), bounds.struct.field("max.source_ip_key")
+        first, after = sorted_keys.search_sorted(low, "left"), sorted_keys.search_sorted(high, "right")
+        return pl.Series(first < after) | low.is_null()
+
+    return pl.struct("min.source_ip_key", "max.source_ip_key").map_batches(between, return_dtype=pl.Boolean())
 
 
 def _answers(root: Path, files: pl.DataFrame, question: Question) -> pl.LazyFrame:
@@ -146,9 +160,29 @@ def top(root: Path, files: pl.DataFrame, question: Question, column: str, n: int
 
 
 def batches(root: Path, files: pl.DataFrame, question: Question) -> Iterator[pl.DataFrame]:
-    """All answers, file by file, newest day first, each piece at most one file's rows."""
+    """All answers, newest day first, each piece out of files of about PIECE_ROWS rows, or out of one larger file."""
     chosen = candidates(files, question)
-    for path in chosen["path"]:
-        found = scan(root, [path]).filter(question.condition()).collect()
+    condition = question.condition()
+    for paths in pieces(chosen):
+        found = scan(root, paths).filter(condition).collect()
         if found.height:
             yield found.sort("time_source", "raw_file", "raw_row", descending=[True, False, False])
+
+
+PIECE_ROWS, PIECE_FILES = 50_000, 256
+"""Small files are read together, because opening one costs as much as reading thousands of its rows; not more of them
+than fit into memory and than a process may have open."""
+
+
+def pieces(files: pl.DataFrame) -> Iterator[list[str]]:
+    """The paths of a manifest, in its order, in lists of files to read together."""
+    piece: list[str] = []
+    rows = 0
+    for path, height in files.select("path", pl.col("rows").fill_null(PIECE_ROWS)).iter_rows():
+        if piece and (rows + height > PIECE_ROWS or len(piece) == PIECE_FILES):
+            yield piece
+            piece, rows = [], 0
+        piece.append(path)
+        rows += height
+    if piece:
+        yield piece

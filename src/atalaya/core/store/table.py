@@ -30,6 +30,7 @@ class EventTable:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._lock = threading.Lock()
+        self._owned = threading.local()
         self._table: DeltaTable | None = None
         self._manifest: tuple[int, pl.DataFrame] | None = None
 
@@ -150,8 +151,12 @@ class EventTable:
 
     def _fresh(self) -> DeltaTable:
         """The table as it is now. The caller holds the lock."""
-        if self._table is None:
-            self._table = layout.open_table(self.path)
-        else:
-            self._table.update_incremental()
+        self._table = layout.current(self._table, self.path)
         return self._table
+
+    def own(self) -> DeltaTable:
+        """The table as it is now, in a handle that no other thread moves on: what is committed by it is committed on
+        top of exactly this."""
+        self._owned.table = layout.current(getattr(self._owned, "table", None), self.path)
+        table: DeltaTable = self._owned.table
+        return table

@@ -10,8 +10,8 @@ from atalaya.site import config as configuration
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "up",
-        help="start the node: web, workers and scheduler",
-        description="Prepares the data folder, migrates the database and runs web, workers and scheduler until Ctrl-C. "
+        help="start the node: web server and workers",
+        description="Prepares the data folder, migrates the database and runs web server and workers until Ctrl-C. "
         "The first start prints a one-time password for the administrator.",
     )
     parser.add_argument(

@@ -35,12 +35,12 @@ KEY_LIVES = {
 """Organisations whose contact has an OpenPGP certificate, and for how many days from the start it lives."""
 
 
-def fill() -> None:
-    """Fill an empty node. Does nothing to a node that has the demonstration already; refuses one with other data."""
+def fill() -> bool:
+    """Fill an empty node. False when the demonstration is there already; refuses a node with other data."""
     from atalaya.apps.registry.models import Organisation
 
     if Organisation.objects.filter(state_id=country.CODE).exists():
-        return
+        return False
     if Organisation.objects.exists():
         raise BadInput(
             "This node holds real data.",
@@ -55,6 +55,7 @@ def fill() -> None:
         _found()
         _replay(clock, started)
     settings.CONFIG = plain
+    return True
 
 
 def _with_mail(config: configuration.Config, port: int) -> configuration.Config:
