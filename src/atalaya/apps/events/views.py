@@ -45,12 +45,12 @@ def explorer(request: HttpRequest) -> HttpResponseBase:
     user = asker(request)
     form = _filter_form(request.GET, user)
     if not form.is_valid():
-        return render(request, "events/explorer.html", _form_context(form))
+        return render(request, "events/explorer.html", _form_context(form, request.GET))
     asked = form.question()
     if request.GET.get("format") in ("csv", "intelmq"):
         return _download(request.GET["format"], queries.question_for(user, asked), user)
     context = _answer(request, user, asked)
-    return render(request, "events/explorer.html", {**_form_context(form), **context})
+    return render(request, "events/explorer.html", {**_form_context(form, request.GET), **context})
 
 
 def _filter_form(params: QueryDict, user: User) -> EventFilter:
@@ -61,13 +61,14 @@ def _filter_form(params: QueryDict, user: User) -> EventFilter:
     return EventFilter(asked, user=user, staff=queries.is_staff(user))
 
 
-def _form_context(form: EventFilter) -> dict[str, Any]:
+def _form_context(form: EventFilter, asked: QueryDict) -> dict[str, Any]:
     main, more = ([form[name] for name in names if name in form.fields] for names in (form.MAIN, form.MORE))
     return {
         "form": form,
         "main_fields": main,
         "more_fields": more,
         "more_open": any(field.value() for field in more),
+        "filtered": bool(form.errors) or any(asked.get(name) for name in (*form.MAIN, *form.MORE)),
     }
 
 
