@@ -92,7 +92,7 @@ MEANINGS: tuple[str, ...] = (
     gettext_noop("Country by GeoIP."),
     gettext_noop("State of the thing, as the feed says: online, offline."),
     gettext_noop("When this node received the event."),
-    gettext_noop("When it happened, as the feed says. UTC."),
+    gettext_noop("When it happened, as the feed says."),
     gettext_noop("Marking: clear, green, amber, amber+strict or red."),
     gettext_noop("The state whose team received the event, ISO 3166-1 alpha-2."),
     gettext_noop("SHA-256 of the file the event came in."),
