@@ -100,6 +100,20 @@ def test_it_opens_the_menu_on_a_telephone_without_script(visitor: Visitor, world
     expect(page).to_have_url(re.compile("/events/findings/$"))
 
 
+def test_it_folds_the_filters_on_a_telephone_without_script(visitor: Visitor, world: World) -> None:
+    sample.build(world, findings=20)
+    page = visitor.page(
+        cookies_of(world, world.lead), viewport={"width": 390, "height": 844}, java_script_enabled=False
+    )
+    for address, field in (("/events/findings/", "Status"), ("/events/", "Class")):
+        page.goto(address)
+        expect(page.get_by_label(field, exact=True)).to_be_hidden()
+        page.get_by_text("Filter the list").click()
+        expect(page.get_by_label(field, exact=True)).to_be_visible()
+    page.goto("/events/findings/?status=now")
+    expect(page.get_by_label("Status", exact=True)).to_be_visible()
+
+
 def test_it_lets_the_keyboard_skip_to_the_content(lead: Page) -> None:
     lead.goto("/")
     lead.keyboard.press("Tab")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ LISTING = Listing(
         Column("critical", "Critical", kind="yes", sort="critical"),
         Column("created", "Created", "created_at", kind="time", sort="created_at"),
         Column("id", "Id", kind="code", shown=False),
-        Column("more", "More", cell=lambda row: "…", exported=False),
+        Column("more", "More", cell=lambda row: "…", exported=False, minor=True),
     ),
     filters=(
         Filter("q", "Name", lookup="name__icontains"),
@@ -150,6 +151,34 @@ def test_it_teaches_when_there_is_nothing_and_says_so_when_filters_leave_nothing
     page = html("q=nobody")
     assert "Import some." not in page
     assert "Take the filters away" in page
+
+
+def test_it_offers_the_first_step_only_to_who_may_take_it(world: World) -> None:
+    listing = replace(
+        LISTING, empty=Empty("None yet", "", "registry", "/import/", "Import", "registry:write")
+    )
+    for user, offered in ((world.handler, True), (world.reader, False), (world.member, False)):
+        request = ask()
+        request.user = user
+        page = listing.page(request, Organisation.objects.none()).content.decode()  # type: ignore[attr-defined]
+        assert ('href="/import/"' in page) is offered, user
+
+
+def test_it_shows_no_filters_over_a_list_without_anything(world: World) -> None:
+    answer = LISTING.page(ask(), Organisation.objects.none())
+    assert 'class="filters"' not in answer.content.decode()  # type: ignore[attr-defined]
+    assert 'class="filters"' in html("q=nobody")
+
+
+def test_it_unfolds_the_filters_of_a_telephone_when_one_is_set(world: World) -> None:
+    assert '<details class="fold">' in html()
+    assert '<details class="fold" open>' in html("q=port")
+
+
+def test_it_marks_the_columns_that_a_telephone_leaves_out(world: World) -> None:
+    page = html("q=port")
+    assert '<th scope="col" class="minor">More</th>' in page
+    assert '<td class="minor" data-label="More">…</td>' in page
 
 
 def test_it_escapes_what_it_shows(world: World) -> None:

@@ -64,7 +64,7 @@ class Column:
     `value`: a path ("organisation.name") or a function of the row; default the key. `kind`: text, number, digits
     (a number that is a name, such as a port), time, date, severity, status, tlp, code or yes. `sort`: the field to order by; a column without one cannot be sorted.
     `link`: where the cell leads ("" for nowhere); `cell`: the cell's own safe HTML. `shown=False` keeps a column
-    for CSV and API, `exported=False` for the page.
+    for CSV and API, `exported=False` for the page; a `minor` one is left out on a telephone.
     """
 
     key: str
@@ -76,6 +76,7 @@ class Column:
     cell: Callable[[Any], Any] | None = None
     shown: bool = True
     exported: bool = True
+    minor: bool = False
 
     def raw(self, row: Any) -> Any:
         """The value itself, for CSV and API."""
@@ -93,7 +94,12 @@ class Column:
 
     @property
     def css(self) -> str:
-        return {"number": "number", "digits": "number", "code": "code"}.get(self.kind, "")
+        kind = {"number": "number", "digits": "number", "code": "code"}.get(self.kind, "")
+        return f"{kind} minor".strip() if self.minor else kind
+
+    @property
+    def head_css(self) -> str:
+        return self.css.removeprefix("code").strip()
 
 
 def _drawn(column: Column, row: Any) -> Any:
@@ -113,19 +119,20 @@ _DRAW: dict[str, Callable[[Any], Any]] = {
     "date": lambda value: ui.when(value, "date"),
     "severity": ui.severity,
     "tlp": ui.tlp,
-    "yes": lambda value: gettext("yes") if value else SafeString('<span class="faint">–</span>'),
+    "yes": lambda value: gettext("yes") if value else SafeString('<span class="faint no">–</span>'),
 }
 
 
 @dataclass(frozen=True)
 class Empty:
-    """What stands where rows would be: what they are, and the first step to have some."""
+    """What stands where rows would be: what they are, and the first step to have some, for who has the `right` to it."""
 
     title: Any = gettext_lazy("Nothing here yet")
     text: Any = ""
     icon: str = "lamp"
     url: str | Callable[[], str] = ""
     action: Any = ""
+    right: str = ""
 
     @property
     def href(self) -> str:
@@ -243,7 +250,9 @@ class Listing:
         shown = self.shown(request.GET, source, form)
         wanted = request.headers.get("HX-Target", "").endswith(f"#{shown.ident}")
         name = "components/listing_rows.html" if wanted else template
-        answer = render(request, name, {"title": title, "listing": shown, **(context or {})})
+        first_step = self.empty.href if _may(request, self.empty.right) else ""
+        given = {"title": title, "listing": shown, "first_step": first_step}
+        answer = render(request, name, {**given, **(context or {})})
         patch_vary_headers(answer, ["HX-Target"])
         return answer
 
@@ -304,6 +313,10 @@ class Listing:
         columns = self.exported
         cells = ([column.raw(row) for column in columns] for row in rows.iterator(chunk_size=CHUNK))
         return safe_csv.response(self.name, [column.key for column in columns], cells)
+
+
+def _may(request: HttpRequest, right: str) -> bool:
+    return not right or request.user.has_perm(right)
 
 
 def _plain(value: Any) -> Any:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 from tests.apps.events.conftest import BANK_NET, Take, jsonl, line
 from tests.world import World
 
-from atalaya.apps.events import extras
+from atalaya.apps.events import extras, pictures
 from atalaya.apps.events.models import Finding, Ingest
+from atalaya.core.store import Question
 
 PORT_HOST, BANK_HOST, NOBODY, FOREIGN_HOST = "192.0.2.7", "198.51.100.9", "203.0.113.77", "203.0.113.5"
 
@@ -304,3 +308,24 @@ def test_it_is_friendly_when_there_is_nothing(owned: World) -> None:
     assert "No events yet" in text(get(owned, owned.handler, reverse("events:explorer")))
     for name in ("findings", "files"):
         assert get(owned, owned.handler, reverse(f"events:{name}")).status_code == 200
+
+
+def test_it_offers_a_team_the_feeds_that_bring_something_and_takes_every_other(seen: World) -> None:
+    client = seen.client(seen.reader)
+    page = text(client.get(reverse("events:explorer")))
+    assert '<option value="intelmq-json">' in page and "shadowserver-scan-rdp" not in page
+    asked = text(client.get(reverse("events:explorer"), {"feed": "shadowserver-scan-rdp"}))
+    assert '<option value="shadowserver-scan-rdp" selected>' in asked and "Nothing seen" in asked
+
+
+@pytest.mark.parametrize(
+    ("days", "until", "buckets"), [(30, None, 32), (10, 3, 9), (2, None, 60), (300, None, 60)]
+)
+def test_it_draws_a_bar_for_each_day_where_that_can_be_read(
+    days: int, until: int | None, buckets: int
+) -> None:
+    now = timezone.now()
+    end = now - timedelta(days=until) if until else None
+    of = partial(Question, states=frozenset({"TT"}), organisations=None)
+    assert pictures._buckets(of(since=now - timedelta(days=days), until=end)) == buckets
+    assert pictures._buckets(of()) == pictures.DAYS_SHOWN

@@ -8,8 +8,9 @@ from django.urls import reverse
 from django.utils import timezone
 from tests.world import World
 
-from atalaya.apps.jobs.actions import WORKER_LOST
+from atalaya.apps.jobs.actions import TASKS, WORKER_LOST, load
 from atalaya.apps.jobs.models import Job, Schedule
+from atalaya.apps.jobs.words import WORDS, words_for
 from atalaya.apps.records.models import Record
 
 LIST = "/jobs/"
@@ -94,3 +95,13 @@ def test_it_says_when_somebody_else_was_faster(world: World, dead: Job) -> None:
 
 def test_it_decides_by_post_alone(world: World, dead: Job) -> None:
     assert world.client(world.admin).get(reverse("jobs:discard", args=[dead.pk])).status_code == 405
+
+
+def test_it_has_words_for_all_work_of_the_node() -> None:
+    load()
+    ours = {name for name, task in TASKS.items() if task.func.__module__.startswith("atalaya.")}
+    assert set(WORDS) == ours
+
+
+def test_it_shows_the_code_of_work_without_words() -> None:
+    assert words_for("some.thing") == "some.thing"

@@ -17,9 +17,10 @@ __all__ = ["Picture", "against_usual", "bars_svg", "spark"]
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing with its table and what it is called."""
+    """A drawing, the same for a telephone, its table and what it is called."""
 
     svg: str
+    small: str
     table: str
     caption: str
 
@@ -32,12 +33,15 @@ def against_usual(found: Sequence[Usual], days: Sequence[date]) -> Picture | Non
     labels = [day.isoformat() for day in days]
     count = len(labels)
     caption = _("Events each day. The band is where four days in five lie, the dashed line is the middle.")
-    svg = line_svg(
-        [label[5:] for label in labels], every.days, low=[every.low] * count, high=[every.high] * count,
-        usual=[every.middle] * count, title=_("Events each day"), description=caption, height=200,
+    svg, small = (
+        line_svg(
+            [label[5:] for label in labels], every.days, low=[every.low] * count, high=[every.high] * count,
+            usual=[every.middle] * count, title=_("Events each day"), description=caption, width=width, height=height,
+        )
+        for width, height in (chart.WIDE, chart.NARROW)
     )  # fmt: skip
     table = chart.table_html([_("Day"), _("Events")], zip(labels, every.days, strict=True))
-    return Picture(svg, table, caption)
+    return Picture(svg, small, table, caption)
 
 
 def spark(one: Usual) -> str:

@@ -110,7 +110,7 @@ def _owner_needs(sight: Sight) -> Iterator[Need]:
     yield _returned(sight)
     yield _listed(
         FINDINGS, sight.findings, "events:findings", {"status": "now"}, "warn",
-        _("Findings to fix"), _("Open, or come back"),
+        _("Findings to fix"), _("Open, or came back"),
     )  # fmt: skip
     since = (timezone.localdate() - NOTICES_SHOWN).isoformat()
     yield _listed(
@@ -130,14 +130,14 @@ def _unowned(sight: Sight) -> Need:
 def _critical(sight: Sight) -> Need:
     return _listed(
         FINDINGS, sight.findings, "events:findings", {"status": "now", "severity": "5"}, "bad",
-        _("Critical findings"), _("Open, or come back"),
+        _("Critical findings"), _("Open, or came back"),
     )  # fmt: skip
 
 
 def _returned(sight: Sight) -> Need:
     return _listed(
         FINDINGS, sight.findings, "events:findings", {"status": "back"}, "warn",
-        _("Findings come back"), _("They were gone or solved"),
+        _("Findings that came back"), _("They were gone or solved"),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.models import Finding, Ingest
+from atalaya.core import feeds
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.web.listing import Column, Empty, Filter, Listing
 from atalaya.web.templatetags.ui import SEVERITY_NAMES
@@ -83,20 +84,20 @@ FINDINGS = Listing(
         ),
         Column("severity", _("Severity"), kind="severity", sort="severity"),
         Column("status", _("Status"), kind="status", sort="status"),
-        Column("first_seen", _("First seen"), kind="time", sort="first_seen"),
+        Column("first_seen", _("First seen"), kind="time", sort="first_seen", minor=True),
         Column("last_seen", _("Last seen"), kind="time", sort="last_seen"),
-        Column("count", _("Sightings"), kind="number", sort="count"),
+        Column("count", _("Sightings"), kind="number", sort="count", minor=True),
         Column("feed", _("Feed"), shown=False),
         Column("notified_at", _("Last told"), kind="time", shown=False),
     ),
     filters=(
-        Filter("text", _("Text"), apply=_text, help=_("Address, identifier, malware")),
+        Filter("text", _("Search"), apply=_text, help=_("Address, identifier, malware")),
         Filter(
             "status",
             _("Status"),
             "choice",
             apply=_status,
-            choices=(("now", _("open or come back")), *Finding.Status.choices),
+            choices=(("now", _("open or came back")), *Finding.Status.choices),
         ),
         Filter("type", _("Class"), "choice", choices=_class_choices),
         Filter(
@@ -130,6 +131,11 @@ def _needs_a_look(source: QuerySet[Ingest], value: str) -> QuerySet[Ingest]:
     return source.filter(found) if value == "yes" else source.exclude(found)
 
 
+def _feed_name(ingest: Ingest) -> str:
+    """What people call the feed; its code where the node no longer knows it."""
+    return next((feed.name for feed in feeds.catalogue().feeds if feed.code == ingest.feed), ingest.feed)
+
+
 def _row_css(ingest: Ingest) -> str:
     return "refused" if ingest.status == Ingest.Status.FAILED else ""
 
@@ -140,10 +146,10 @@ FILES = Listing(
         Column("name", _("File"), sort="name", link=file_url),
         Column("received_at", _("Received"), kind="time", sort="received_at"),
         Column("status", _("Status"), kind="status", sort="status"),
-        Column("feed", _("Feed"), kind="code", sort="feed"),
-        Column("rows_read", _("Rows read"), kind="number", sort="rows_read"),
+        Column("feed", _("Feed"), cell=_feed_name, sort="feed", minor=True),
+        Column("rows_read", _("Rows read"), kind="number", sort="rows_read", minor=True),
         Column("rows_kept", _("Kept"), kind="number", sort="rows_kept"),
-        Column("rows_doubled", _("Doubled"), kind="number", sort="rows_doubled"),
+        Column("rows_doubled", _("Doubled"), kind="number", sort="rows_doubled", minor=True),
         Column("rows_rejected", _("Rejected"), kind="number", sort="rows_rejected"),
         Column("new_findings", _("New findings"), kind="number", sort="new_findings"),
         Column("channel", _("How it came"), shown=False),
@@ -167,6 +173,7 @@ FILES = Listing(
         "files",
         lambda: reverse("events:upload"),
         _("Add files"),
+        "events:write",
     ),
     row_css=_row_css,
 )

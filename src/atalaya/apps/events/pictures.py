@@ -25,9 +25,10 @@ REST = ""
 
 @dataclass(frozen=True)
 class Histogram:
-    """A drawing with its table and what it is called."""
+    """A drawing, the same for a telephone, its table and what it is called."""
 
     svg: str
+    small: str
     table: str
     caption: str
 
@@ -44,15 +45,22 @@ def histogram(table: EventTable, question: Question, pivot: Pivot) -> Histogram 
     caption = _("Events over time, by class")
     rows = [[label, *(one.values[at] for one in series)] for at, label in enumerate(labels)]
     svg = chart.histogram_svg(labels, series, title=caption, urls=_urls(times, pivot))
-    return Histogram(svg + chart.legend_html(names), chart.table_html([_("Time"), *names], rows), caption)
+    # Bars of a few pixels are no links: on a telephone the fields above narrow the time.
+    width, height = chart.NARROW
+    small = chart.histogram_svg(labels, series, title=caption, width=width, height=height, hover=False)
+    legend = chart.legend_html(names)
+    return Histogram(svg + legend, small + legend, chart.table_html([_("Time"), *names], rows), caption)
 
 
 def _buckets(question: Question) -> int:
-    """As many as there are days, where that makes a readable picture."""
+    """As many as there are days, where that makes a readable picture.
+
+    One more than the days of the reader: the table's days begin at midnight of UTC.
+    """
     if question.since is None:
-        return BUCKETS
+        return DAYS_SHOWN
     days = ((question.until or timezone.now()) - question.since).days + 1
-    return days if 4 <= days <= DAYS_SHOWN else BUCKETS
+    return days + 1 if 4 <= days <= DAYS_SHOWN else BUCKETS
 
 
 def _times(found: pl.Series) -> list[datetime]:

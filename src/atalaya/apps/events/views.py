@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import polars as pl
 from django.core.paginator import Page, Paginator
+from django.forms import Select
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_safe
 from atalaya.apps.events import export, extras, queries, raw, reading
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.details import fields_of
-from atalaya.apps.events.forms import EventFilter
+from atalaya.apps.events.forms import EventFilter, feed_choices
 from atalaya.apps.events.listing import FINDINGS, organisation_url
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.events.pictures import Histogram, histogram
@@ -45,29 +46,35 @@ def explorer(request: HttpRequest) -> HttpResponseBase:
     user = asker(request)
     form = _filter_form(request.GET, user)
     if not form.is_valid():
-        return render(request, "events/explorer.html", _form_context(form))
+        return render(request, "events/explorer.html", _form_context(form, request.GET))
     asked = form.question()
     if request.GET.get("format") in ("csv", "intelmq"):
         return _download(request.GET["format"], queries.question_for(user, asked), user)
     context = _answer(request, user, asked)
-    return render(request, "events/explorer.html", {**_form_context(form), **context})
+    return render(request, "events/explorer.html", {**_form_context(form, request.GET), **context})
 
 
 def _filter_form(params: QueryDict, user: User) -> EventFilter:
-    """The form with the time that is asked for when nobody says any."""
+    """The form with the time that is asked for when nobody says any. It offers a team the feeds that bring something."""
     asked = params.copy()
     if not any(asked.get(name) for name in ("since", "until", "file", "finding")):
         asked["since"] = EventFilter.usual_since().isoformat()
-    return EventFilter(asked, user=user, staff=queries.is_staff(user))
+    form = EventFilter(asked, user=user, staff=queries.is_staff(user))
+    if form.staff:
+        used = {"", asked.get("feed", ""), *queries.files_by_feed(user)}
+        offered = [("", _("All")), *(choice for choice in feed_choices() if choice[0] in used)]
+        cast(Select, form.fields["feed"].widget).choices = offered
+    return form
 
 
-def _form_context(form: EventFilter) -> dict[str, Any]:
+def _form_context(form: EventFilter, asked: QueryDict) -> dict[str, Any]:
     main, more = ([form[name] for name in names if name in form.fields] for names in (form.MAIN, form.MORE))
     return {
         "form": form,
         "main_fields": main,
         "more_fields": more,
         "more_open": any(field.value() for field in more),
+        "filtered": bool(form.errors) or any(asked.get(name) for name in (*form.MAIN, *form.MORE)),
     }
 
 
@@ -224,7 +231,7 @@ def _facts(found: Finding) -> list[tuple[str, Any]]:
         (_("Address"), found.address),
         (_("Port"), found.port),
         (_("Malware"), found.malware),
-        (_("Feed"), found.feed),
+        (_("Feed"), dict(feed_choices()).get(found.feed, found.feed)),
         (_("First seen"), when(found.first_seen)),
         (_("Last seen"), when(found.last_seen)),
         (_("Sightings"), number(found.count)),

@@ -169,7 +169,8 @@ def feeds_page(request: HttpRequest) -> HttpResponse:
     _staff_only(request)
     text, used = request.GET.get("text", "").strip().lower(), bool(request.GET.get("used"))
     known = queries.files_by_feed(asker(request))
-    found = [feed for feed in _sorted_feeds() if _fits(feed, text) and (not used or feed.code in known)]
+    fitting = [feed for feed in _sorted_feeds() if _fits(feed, text) and (not used or feed.code in known)]
+    found = sorted(fitting, key=lambda feed: feed.code not in known)
     page = Paginator([_feed_row(feed, known) for feed in found], FEEDS_PER_PAGE).get_page(
         request.GET.get("page")
     )

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from atalaya.apps.jobs import actions, queries
 from atalaya.apps.jobs.listing import JOBS
 from atalaya.apps.jobs.models import Job
+from atalaya.apps.jobs.words import words_for
 from atalaya.core.errors import AtalayaError
 
 MANAGE = "node:manage"
@@ -28,8 +29,10 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     """What runs, waits and was given up, and when periodic work is due."""
     context = {
         "counts": queries.counts(),
-        "given_up": [(job, explain(job)) for job in queries.given_up()[:DECISIONS_SHOWN]],
-        "schedules": queries.schedules(),
+        "given_up": [
+            (job, words_for(job.name), explain(job)) for job in queries.given_up()[:DECISIONS_SHOWN]
+        ],
+        "schedules": [(words_for(one.name), one) for one in queries.schedules()],
     }
     title = _("Background work")
     return JOBS.page(request, Job.objects.all(), title=title, template="jobs/list.html", context=context)
@@ -40,7 +43,11 @@ def job(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One job: its arguments, and what went wrong."""
     found = get_object_or_404(Job, pk=pk)
     args = json.dumps(found.args, indent=2, ensure_ascii=False, sort_keys=True)
-    return render(request, "jobs/job.html", {"job": found, "args": args, "error": explain(found)})
+    return render(
+        request,
+        "jobs/job.html",
+        {"job": found, "words": words_for(found.name), "args": args, "error": explain(found)},
+    )
 
 
 @permission_required(MANAGE, raise_exception=True)

@@ -15,6 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -97,18 +98,22 @@ def _rows(found: Notice) -> tuple[list[str], list[list[str]]]:
 
 def _facts(found: Notice) -> list[tuple[str, Any]]:
     languages = dict(settings.LANGUAGES)
-    return [
+    facts: list[tuple[str, Any]] = [
         (_("Recipient"), found.recipient or None),
-        (_("Why this contact"), found.why or None),
+        (
+            _("Why this contact"),
+            format_html('<span lang="{}">{}</span>', found.language, found.why) if found.why else None,
+        ),
         (_("Language"), languages.get(found.language, found.language)),
         (_("Protection"), found.get_protection_display() if found.message_sha256 else None),
         (_("Observations"), _observations(found)),
         (_("Begun"), when(found.created_at)),
         (_("Leaves"), when(found.send_after) if found.status in (Status.WAITING, Status.READY) else None),
-        (_("Sent"), when(found.sent_at)),
+        (_("Sent"), when(found.sent_at) if found.sent_at else None),
         (_("Reply token"), found.reply_token),
         ("Message-ID", found.message_id),
     ]
+    return [(name, value) for name, value in facts if value]
 
 
 def _observations(found: Notice) -> str | None:

@@ -92,7 +92,7 @@ class TokenForm(forms.Form):
     days = forms.TypedChoiceField(
         label=_("Works for"),
         coerce=int,
-        choices=[(days, _("%(days)d days") % {"days": days}) for days in TOKEN_DAYS],
+        choices=lambda: [(days, _("%(days)d days") % {"days": days}) for days in TOKEN_DAYS],
         initial=90,
     )
 

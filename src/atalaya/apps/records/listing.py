@@ -6,8 +6,10 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from atalaya.apps.records.actions import NODE
 from atalaya.apps.records.models import Record
 from atalaya.web.listing import Column, Empty, Filter, Listing
 
@@ -28,6 +30,10 @@ def _target_cell(entry: Record) -> str:
     return _breakable(f"{entry.target_kind} {short}".strip())
 
 
+def _by_cell(entry: Record) -> str:
+    return gettext("the node itself") if entry.by == NODE else entry.by
+
+
 def _verb_cell(entry: Record) -> str:
     return _breakable(entry.verb)
 
@@ -42,10 +48,10 @@ RECORDS = Listing(
     columns=(
         Column("seq", _("Number"), kind="number", sort="seq", link=lambda entry: reverse("records:record", args=[entry.seq])),
         Column("at", _("Time"), kind="time", sort="at"),
-        Column("by", _("Who"), sort="by"),
+        Column("by", _("Who"), sort="by", cell=_by_cell),
         Column("verb", _("What"), kind="code", sort="verb", cell=_verb_cell),
         Column("target", _("Which"), _target, kind="code", cell=_target_cell),
-        Column("state", _("State"), sort="state"),
+        Column("state", _("State"), sort="state", minor=True),
         Column("id", _("Identifier"), shown=False),
         Column("detail", _("Details"), shown=False),
         Column("previous", _("Hash before"), shown=False),

@@ -25,7 +25,7 @@ from atalaya.web.listing import Column, Empty, Filter, Listing
 
 def with_counts(organisations: QuerySet[Organisation]) -> QuerySet[Organisation]:
     """The organisations with `contact_count` and `network_count`, for the list."""
-    return organisations.annotate(
+    return organisations.select_related("state").annotate(
         contact_count=Count("contacts", filter=Q(contacts__active=True), distinct=True),
         network_count=Count("networks", distinct=True),
     )
@@ -93,12 +93,12 @@ ORGANISATIONS = Listing(
         Column("name", _("Name"), link=_page("organisation"), sort="name"),
         Column("short_name", _("Short name"), sort="short_name", shown=False),
         Column("sector", _("Sector"), "get_sector_display", sort="sector"),
-        Column("kind", _("Kind"), "get_kind_display", sort="kind"),
+        Column("kind", _("Kind"), "get_kind_display", sort="kind", minor=True),
         Column("critical", _("Critical"), kind="yes", sort="critical"),
-        Column("state", _("State"), "state_id", sort="state"),
+        Column("state", _("State"), "state_id", cell=lambda row: str(row.state), sort="state", minor=True),
         Column("contacts", _("Contacts"), "contact_count", kind="number", sort="contact_count"),
         Column("networks", _("Networks"), "network_count", kind="number", sort="network_count"),
-        Column("active", _("Active"), kind="yes", sort="active"),
+        Column("active", _("Active"), kind="yes", sort="active", minor=True),
         Column("id", _("Identifier"), "pk", kind="code", shown=False),
     ),
     filters=(
@@ -113,7 +113,7 @@ ORGANISATIONS = Listing(
     row_css=lambda row: "" if row.active else "quiet",
     empty=Empty(
         _("No organisation yet"), _("Add those that you look after, or import them from a spreadsheet."), "registry",
-        lambda: reverse("registry:import"), _("Import a file"),
+        lambda: reverse("registry:import"), _("Import a file"), "registry:write",
     ),
 )  # fmt: skip
 
@@ -132,9 +132,9 @@ CONTACTS = Listing(
         Column("email", _("E-mail"), sort="email"),
         Column("phone", _("Telephone")),
         Column("language", _("Language"), "get_language_display", sort="language"),
-        Column("priority", _("Priority"), kind="number", sort="priority"),
+        Column("priority", _("Priority"), kind="number", sort="priority", minor=True),
         Column("key", _("Key"), _key, cell=_key_status, sort="certificate__status"),
-        Column("active", _("Active"), kind="yes", sort="active"),
+        Column("active", _("Active"), kind="yes", sort="active", minor=True),
     ),
     filters=(
         Filter("q", _("Name, e-mail or telephone"), apply=_reached),
@@ -151,11 +151,11 @@ NETWORKS = Listing(
     name="networks",
     columns=(
         Column("value", _("Network"), link=_page("network"), sort="value", kind="code"),
-        Column("kind", _("Kind"), "get_kind_display", sort="kind"),
+        Column("kind", _("Kind"), "get_kind_display", sort="kind", minor=True),
         Column("organisation", _("Organisation"), "organisation.name", link=_page("organisation", "organisation_id"), sort="organisation__name"),
         Column("valid_from", _("Valid from"), kind="date", sort="valid_from"),
         Column("valid_to", _("Valid to"), kind="date", sort="valid_to"),
-        Column("source", _("Source"), sort="source"),
+        Column("source", _("Source"), sort="source", minor=True),
     ),
     filters=(
         Filter("q", _("Address, AS number or domain"), apply=_network),
@@ -165,7 +165,7 @@ NETWORKS = Listing(
     order="value",
     empty=Empty(
         _("No network yet"), _("Without networks no event has an owner."), "network",
-        lambda: reverse("registry:import"), _("Import a file"),
+        lambda: reverse("registry:import"), _("Import a file"), "registry:write",
     ),
 )  # fmt: skip
 
@@ -187,6 +187,7 @@ TEAMS = Listing(
         "lamp",
         lambda: reverse("registry:add_team"),
         _("Add a team"),
+        "registry:write",
     ),
 )
 
@@ -215,6 +216,7 @@ CERTIFICATES = Listing(
         "key",
         lambda: reverse("registry:add_certificates"),
         _("Add keys"),
+        "registry:write",
     ),
 )
 
@@ -260,6 +262,7 @@ MEMBERS = Listing(
         "people",
         lambda: reverse("registry:add_member"),
         _("Add a membership"),
+        "people:manage",
     ),
 )
 

@@ -18,6 +18,10 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 22
 """Margins in pixels, for the numbers at the left and the days below."""
 
 
+WIDE, NARROW = (860, 200), (340, 180)
+"""Width and height of a drawing for a page, and for a telephone."""
+
+
 @dataclass(frozen=True)
 class Series:
     """One class of things counted: its name and one value for each bucket."""
@@ -37,9 +41,10 @@ class Bar:
 
 def histogram_svg(
     labels: Sequence[str], series: Sequence[Series], *, title: str, description: str = "",
-    width: int = 860, height: int = 200, urls: Sequence[str] = (),
+    width: int = 860, height: int = 200, urls: Sequence[str] = (), hover: bool = True,
 ) -> str:  # fmt: skip
-    """Bars stacked by series, one for each label. `urls`: where a click on each bar leads.
+    """Bars stacked by series, one for each label. `urls`: where a click on each bar leads; `hover`: whether a pointer
+    over a bar is told its sum.
 
     Raises ValueError when a series does not have one value for each label.
     """
@@ -50,8 +55,8 @@ def histogram_svg(
     parts = [*frame.grid(), *frame.labels(labels)]
     for i, label in enumerate(labels):
         stack = "".join(_stack(frame, i, series))
-        hover = f"<title>{escape(label)}: {compact(totals[i])}</title>"
-        group = f"<g>{hover}{frame.column(i)}{stack}</g>"
+        told = f"<title>{escape(label)}: {compact(totals[i])}</title>{frame.column(i)}" if hover else ""
+        group = f"<g>{told}{stack}</g>"
         parts.append(f'<a href="{escape(urls[i])}">{group}</a>' if i < len(urls) and urls[i] else group)
     return _svg(width, height, title, description, parts)
 

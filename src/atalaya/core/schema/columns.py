@@ -110,7 +110,7 @@ COLUMNS: tuple[Column, ...] = (
     *_end("source"),
     Column("status", TEXT, "State of the thing, as the feed says: online, offline."),
     Column("time.observation", TIME, "When this node received the event."),
-    Column("time.source", TIME, "When it happened, as the feed says. UTC."),
+    Column("time.source", TIME, "When it happened, as the feed says."),
     Column("tlp", TEXT, "Marking: clear, green, amber, amber+strict or red."),
     Column("key", INT, "64-bit hash of the whole observation: equal keys are one event.", own=True),
     Column("finding", INT, "64-bit stable hash of what the owner has to fix.", own=True),

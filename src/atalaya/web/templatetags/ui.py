@@ -11,7 +11,7 @@
 | `{% form_field form.name %}`, `{% form_fields form %}` | label, field, errors, help |
 | `{% stat label value url tone note %}` | a tile with a count that links to the rows behind it |
 | `{% empty_state title text icon url action %}` | what to do when there is nothing yet |
-| `{% tabs items label %}`, `{% definitions pairs %}`, `{% chart svg table caption %}`, `{% pagination page %}` | the rest |
+| `{% tabs items label %}`, `{% definitions pairs %}`, `{% chart svg table caption small %}`, `{% pagination page %}` | the rest |
 | `{{ 12345|number }}` | 12,345 as the language writes it |
 | `{% capture name %}...{% endcapture %}` | keep what is inside in a variable |
 """
@@ -34,6 +34,7 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from atalaya.core.schema.columns import SEVERITIES
@@ -92,7 +93,7 @@ def severity(value: int | str | None) -> SafeString:
         else str(value or "undefined")
     )
     if name not in SEVERITY_NAMES or name == "undefined":
-        return format_html('<span class="faint" title="{}">–</span>', SEVERITY_NAMES["undefined"])
+        return format_html('<span class="faint no" title="{}">–</span>', SEVERITY_NAMES["undefined"])
     return format_html('<span class="badge {}">{}</span>', TONES[name], SEVERITY_NAMES[name])
 
 
@@ -112,7 +113,7 @@ def as_datetime(moment: dt.datetime) -> dt.datetime:
 def when(moment: dt.datetime | dt.date | None, style: str = "") -> SafeString:
     """Date, time and zone in the node's zone, 24 hours: 2026-11-22 17:45 AST. `style`: "", "date" or "seconds"."""
     if moment is None or moment == "":
-        return SafeString('<span class="faint">–</span>')
+        return SafeString('<span class="faint no">–</span>')
     if not isinstance(moment, dt.datetime):
         return format_html('<time datetime="{0}">{0}</time>', moment.isoformat())
     local = as_datetime(moment)
@@ -128,7 +129,7 @@ def when(moment: dt.datetime | dt.date | None, style: str = "") -> SafeString:
 def since(moment: dt.datetime | None) -> SafeString:
     """How long ago, in words, with the full time as its title."""
     if moment is None:
-        return SafeString('<span class="faint">–</span>')
+        return SafeString('<span class="faint no">–</span>')
     local = as_datetime(moment)
     title = f"{local:%Y-%m-%d %H:%M} {zone_name(local)}"
     stamp = local.isoformat(timespec="seconds")
@@ -143,10 +144,15 @@ def number(value: object) -> object:
 
 @register.inclusion_tag("components/form_field.html")
 def form_field(field: BoundField, plain: bool = False) -> dict[str, Any]:
-    """Label, field, errors and help. `plain`: do not say that it is optional."""
+    """Label, field, errors and help. `plain`: do not say that it is optional.
+
+    A label that a package leaves in English is said in the reader's language when our catalogue has it.
+    """
     widget = field.field.widget
     group = isinstance(widget, RadioSelect | CheckboxSelectMultiple)
-    return {"field": field, "plain": plain, "group": group, "tick": isinstance(widget, CheckboxInput)}
+    tick = isinstance(widget, CheckboxInput)
+    label = gettext(str(field.label)) if field.label else ""
+    return {"field": field, "label": label, "plain": plain, "group": group, "tick": tick}
 
 
 @register.inclusion_tag("components/form_fields.html")
@@ -192,9 +198,9 @@ def definitions(pairs: Iterable[tuple[object, object]]) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/chart.html")
-def chart(svg: str, table: str = "", caption: str = "") -> dict[str, Any]:
-    """A drawing of core.draw with its table. Both come escaped from there."""
-    return {"svg": svg, "table": table, "caption": caption}
+def chart(svg: str, table: str = "", caption: str = "", small: str = "") -> dict[str, Any]:
+    """A drawing of core.draw with its table, and the drawing that a telephone shows. All come escaped from there."""
+    return {"svg": svg, "table": table, "caption": caption, "small": small}
 
 
 @register.inclusion_tag("components/pagination.html", takes_context=True)
