@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from atalaya.site.run import MEMORY
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -64,10 +67,17 @@ def peak_mib() -> float:
 
 
 def in_new_process(module: str, *arguments: str) -> dict[str, Any]:
-    """Run `python -m MODULE ARGUMENTS` and return the JSON object on the last line that it prints."""
+    """Run `python -m MODULE ARGUMENTS` and return the JSON object on the last line that it prints.
+
+    Product and peer alike run with the memory settings of a node's processes.
+    """
     # A new process each time: memory freed by one measurement would hide what the next one takes.
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=subprocess.PIPE, check=True
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+        env={**os.environ, **MEMORY},
     )
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer

@@ -31,7 +31,7 @@ TIMES = 10
 HOSTS = 100_000
 PREFIXES = 100_000
 ORGANISATIONS = 2_000
-RUNS = 3
+RUNS = 5
 START = 1_767_225_600
 """2026-01-01 00:00 UTC: all events are of this day."""
 
@@ -41,22 +41,24 @@ def run() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="atalaya-bench-") as folder:
         short, long = Path(folder) / "short.csv", Path(folder) / "long.csv.gz"
         generate(short, ROWS)
-        reads = [_part("read", short)["cpu"] for _ in range(RUNS)]
-        runs = [_part("process", short) for _ in range(RUNS)]
+        # In turn, because a machine that others use too is not as fast in one minute as in the next.
+        pairs = [(_part("read", short)["cpu"], _part("process", short)) for _ in range(RUNS)]
         generate(long, ROWS * TIMES)
         ten = _part("process", long)
-    return _figures(median(reads), runs, ten)
+    return _figures(pairs, ten)
 
 
-def _figures(read: float, runs: list[dict[str, Any]], ten: dict[str, Any]) -> list[Figure]:
+def _figures(pairs: list[tuple[float, dict[str, Any]]], ten: dict[str, Any]) -> list[Figure]:
+    read, runs = median(read for read, _ in pairs), [run for _, run in pairs]
     one = {name: median(run[name] for run in runs) for name in runs[0]}
+    ratio = median(run["cpu"] / read for read, run in pairs)
     return [
         Figure("rows stored per CPU-second", ROWS / one["cpu"], "rows/CPU-s", at_most=False),
         Figure("CPU for a file of 1,000,000 rows", one["cpu"], "CPU-s"),
         Figure("  of which events", one["store"], "CPU-s"),
         Figure("  of which findings", one["findings"], "CPU-s"),
         Figure("CPU of a bare polars read of the same bytes", read, "CPU-s"),
-        Figure("CPU against the bare read", one["cpu"] / read, "times", goal=4),
+        Figure("CPU against the bare read", ratio, "times", goal=4),
         Figure("CPU when all findings are known", one["again"], "CPU-s"),
         Figure("CPU to compress the original afterwards", one["pack"], "CPU-s"),
         Figure("CPU to compile 100,000 prefixes, once", one["networks"], "CPU-s"),
@@ -178,6 +180,7 @@ def process(path: Path) -> dict[str, float]:
 
         with cost() as networks:
             registry.networks("BB")
+        _warm_up(Path(folder))
         first = _ingest(path)
         peak = peak_mib()
         second: dict[str, float] = {"cpu": 0.0}
@@ -211,6 +214,19 @@ def _node() -> None:
         ),
         batch_size=5_000,
     )
+
+
+def _warm_up(folder: Path) -> None:
+    """A worker has read its feed declarations and opened its database long before the file that is measured."""
+    from atalaya.apps.events import actions
+    from atalaya.apps.events.models import Ingest
+
+    few = folder / "few.csv"
+    generate(few, 100, day=2)
+    ingest, _ = actions.receive(
+        few, by=None, state="BB", name=few.name, channel=Ingest.Channel.COMMAND, feed=FEED
+    )
+    actions.process(ingest.pk)
 
 
 def _ingest(path: Path) -> dict[str, float]:

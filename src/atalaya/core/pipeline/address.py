@@ -36,9 +36,9 @@ class Addresses:
         return Addresses(self.version[rows], self.hi[rows], self.lo[rows])
 
     def order(self, wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        """The wanted rows, sorted by key."""
+        """The wanted rows, sorted by key; those with the same key come in no order."""
         rows = np.flatnonzero(wanted)
-        return rows[np.argsort(self._numbers()[rows], kind="stable")]
+        return rows[np.argsort(self._numbers()[rows])]
 
     def _numbers(self) -> npt.NDArray[np.int64]:
         return np.where(self.version == 6, self.hi, self.lo).view(np.int64)

@@ -37,7 +37,9 @@ class Seen(Generic[Group]):
         if unknown:
             self._groups |= unknown
             self._add(np.sort(self._load(unknown)))
-        distinct, first = np.unique(keys, return_index=True)
+        if not len(keys):
+            return np.zeros(0, bool)
+        distinct, first = _distinct(keys)
         new = ~self._known(distinct)
         self._add(distinct[new])
         mask = np.zeros(len(keys), bool)
@@ -57,6 +59,14 @@ class Seen(Generic[Group]):
             run.sort(kind="stable")
         if len(run):
             self._runs.append(run)
+
+
+def _distinct(keys: Keys) -> tuple[Keys, Keys]:
+    """Each key once, sorted, and where it comes first: `np.unique` does the same in twice the time."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] ^ 1))
+    return ordered[starts], np.minimum.reduceat(order, starts)
 
 
 def contains(run: Keys, keys: Keys) -> npt.NDArray[np.bool_]:
