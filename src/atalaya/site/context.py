@@ -131,7 +131,8 @@ def _languages() -> list[dict[str, Any]]:
 def _places(request: HttpRequest) -> list[dict[str, Any]]:
     groups = [{"label": label, "places": _shown(places, request)} for label, places in NAV]
     every = [place for group in groups for place in group["places"]]
-    here = max((place["url"] for place in every if _within(request.path, place["url"])), key=len, default="")
+    mine = _shown(MINE, request)
+    here = max((p["url"] for p in every + mine if _within(request.path, p["url"])), key=len, default="")
     for place in every:
         place["current"] = place["url"] == here
     return [group for group in groups if group["places"]]

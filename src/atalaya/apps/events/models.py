@@ -123,7 +123,7 @@ class Finding(models.Model):
     class Status(models.TextChoices):
         OPEN = "open", _("open")
         GONE = "gone", _("gone")
-        BACK = "back", _("come back")
+        BACK = "back", _("came back")
         SOLVED = "solved", _("solved, says the owner")
 
     key = Key(primary_key=True)

@@ -144,7 +144,7 @@ class NoticeFinding(models.Model):
 
     class Change(models.TextChoices):
         NEW = "new", _("new")
-        BACK = "back", _("come back")
+        BACK = "back", _("came back")
         WORSE = "worse", _("more serious")
         STILL = "still", _("still there")
 

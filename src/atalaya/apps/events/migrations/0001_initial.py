@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ('first_seen', models.DateTimeField(verbose_name='first seen')),
                 ('last_seen', models.DateTimeField(verbose_name='last seen')),
                 ('count', models.BigIntegerField(default=1, verbose_name='sightings')),
-                ('status', models.CharField(choices=[('open', 'open'), ('gone', 'gone'), ('back', 'come back'), ('solved', 'solved, says the owner')], default='open', max_length=8, verbose_name='status')),
+                ('status', models.CharField(choices=[('open', 'open'), ('gone', 'gone'), ('back', 'came back'), ('solved', 'solved, says the owner')], default='open', max_length=8, verbose_name='status')),
                 ('changed_at', models.DateTimeField(help_text='When it was opened, closed or came back.', verbose_name='changed')),
                 ('notified_at', models.DateTimeField(null=True, verbose_name='last told')),
                 ('organisation', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='findings', to='registry.organisation')),

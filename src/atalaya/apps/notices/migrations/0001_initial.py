@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('finding_key', models.BigIntegerField(db_index=True)),
-                ('change', models.CharField(choices=[('new', 'new'), ('back', 'come back'), ('worse', 'more serious'), ('still', 'still there')], default='new', max_length=5, verbose_name='why now')),
+                ('change', models.CharField(choices=[('new', 'new'), ('back', 'came back'), ('worse', 'more serious'), ('still', 'still there')], default='new', max_length=5, verbose_name='why now')),
                 ('severity', models.SmallIntegerField(default=0, verbose_name='severity')),
                 ('changed_at', models.DateTimeField(null=True)),
                 ('told_before', models.DateTimeField(help_text='When the contact was last told of it.', null=True)),
