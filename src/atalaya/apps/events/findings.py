@@ -204,7 +204,8 @@ def _known(keys: Sequence[int]) -> pl.DataFrame:
 
 def _many(statement: str, rows: pl.DataFrame) -> None:
     if rows.height:
-        connection.connection.executemany(statement, rows.rows())
+        # A few rows at a time: tens of thousands of tuples at once keep the garbage collector busy for nothing.
+        connection.connection.executemany(statement, rows.iter_rows(buffer_size=1000))
 
 
 def _sqlite_time(name: str) -> pl.Expr:
