@@ -48,3 +48,26 @@ def test_it_prints_help_quickly_without_loading_the_framework() -> None:
         ).returncode
         == 0
     )
+
+
+NODE_COMMANDS = (
+    ("ingest", "pyproject.toml"), ("user", "list"), ("registry", "export", "out.csv"), ("audit", "verify"),
+    ("backup", "out.tar"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", NODE_COMMANDS, ids=lambda command: command[0])
+def test_it_refuses_to_work_on_a_node_that_was_never_started(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    done = run(*command, data=tmp_path, ATALAYA_NODE_STATE="BB")
+    assert done.returncode == cli.REFUSED, done.stderr
+    assert "./atalaya up" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_says_that_the_database_does_not_answer(tmp_path: Path) -> None:
+    done = run("user", "list", data=tmp_path, ATALAYA_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert done.returncode == cli.LATER, done.stderr
+    assert "does not answer" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from atalaya import __version__
-from atalaya.core.errors import AtalayaError, ConfigError
+from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 
 COMMANDS = (
     "up", "check", "ingest", "user", "feed", "registry", "audit", "backup", "restore", "bench", "test",
@@ -77,6 +77,30 @@ def start_django() -> None:
         import django
 
         django.setup()
+
+
+def open_node() -> None:
+    """`start_django`, for a command that works on the node's records.
+
+    Raises AtalayaError when no node was ever started on this data folder, or one of another version of this program;
+    Temporary when the database does not answer.
+    """
+    start_django()
+    from django.db import OperationalError
+
+    from atalaya.site.prepare import pending
+
+    try:
+        waiting = pending()
+    except OperationalError as error:
+        raise Temporary(
+            f"The database does not answer: {str(error).strip()}", advice="Start it, or mend [database] url."
+        ) from error
+    if waiting:
+        raise AtalayaError(
+            "The database is not prepared for this version of the program.",
+            advice="Run `./atalaya up` once: it prepares the node.",
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from atalaya.core.errors import AtalayaError
 from atalaya.site import config as configuration
@@ -45,14 +45,20 @@ def fill_demo() -> bool:
     return demo.fill()
 
 
-def migrate() -> bool:
-    """Apply migrations that are not applied yet; False when there are none."""
-    from django.core.management import call_command
+def pending() -> list[tuple[Any, bool]]:
+    """The migrations that are not applied yet, in order."""
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
-    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    return list(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def migrate() -> bool:
+    """Apply migrations that are not applied yet; False when there are none."""
+    from django.core.management import call_command
+
+    if not pending():
         return False
     say("Preparing the database ...")
     call_command("migrate", interactive=False, verbosity=0)

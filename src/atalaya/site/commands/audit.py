@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from atalaya.site.cli import NOT_HELD, OK, start_django
+from atalaya.site.cli import NOT_HELD, OK, open_node
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,7 +22,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     from atalaya.apps.records.actions import verify
 
     result = verify(head=options.head)

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from atalaya.site.cli import OK, start_django
+from atalaya.site.cli import OK, open_node
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,7 +24,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     from atalaya.site import archive
 
     summary = archive.backup(options.file)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atalaya.core.errors import AtalayaError, ConfigError
-from atalaya.site.cli import NOT_HELD, OK, start_django
+from atalaya.site.cli import NOT_HELD, OK, open_node
 
 if TYPE_CHECKING:
     from atalaya.apps.events.models import Ingest
@@ -33,7 +33,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     results = []
     for number, path in enumerate(options.file, 1):
         if sys.stderr.isatty():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from atalaya.core.errors import BadInput
 from atalaya.core.limits import UPLOAD_BYTES
-from atalaya.site.cli import NOT_HELD, OK, start_django
+from atalaya.site.cli import NOT_HELD, OK, open_node
 
 if TYPE_CHECKING:
     from atalaya.apps.registry.exchange import Line, Plan
@@ -50,7 +50,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def bring_in(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     from django.conf import settings
 
     from atalaya.apps.registry import actions, exchange
@@ -125,7 +125,7 @@ def _show_line(line: Line) -> None:
 
 
 def export(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     from atalaya.apps.registry import exchange
     from atalaya.apps.registry.models import Certificate, Organisation
 

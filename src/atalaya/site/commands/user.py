@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from atalaya.core.errors import BadInput
-from atalaya.site.cli import OK, start_django
+from atalaya.site.cli import OK, open_node
 
 if TYPE_CHECKING:
     from atalaya.apps.people.models import User
@@ -55,7 +55,7 @@ def _user(email: str) -> User:
 
 
 def show(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     from atalaya.apps.people.models import User
 
     people = [
@@ -82,7 +82,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def add_user(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     from atalaya.apps.people import actions as people
     from atalaya.apps.registry import actions as registry
     from atalaya.apps.registry.models import Organisation, Team
@@ -106,7 +106,7 @@ def add_user(options: argparse.Namespace) -> int:
 
 
 def password(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     from atalaya.apps.people import actions
 
     user = _user(options.email)
@@ -115,7 +115,7 @@ def password(options: argparse.Namespace) -> int:
 
 
 def deactivate(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     from atalaya.apps.people import actions
 
     user = _user(options.email)
@@ -125,7 +125,7 @@ def deactivate(options: argparse.Namespace) -> int:
 
 
 def change_role(options: argparse.Namespace) -> int:
-    start_django()
+    open_node()
     from atalaya.apps.people import actions
 
     user = _user(options.email)
