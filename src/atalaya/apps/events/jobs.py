@@ -34,3 +34,10 @@ def forget_old_files() -> None:
     """Remove original files that are older than the node keeps them, and what killed processes left behind."""
     actions.forget_old_files()
     event_table().sweep()
+
+
+@periodic(hours=1)
+@job("events.compact")
+def compact() -> None:
+    """Merge small files of the event table, so that questions stay quick."""
+    event_table().compact()

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 WORDS: dict[str, Promise] = {
     "events.close_gone": _("Close findings that are gone"),
+    "events.compact": _("Merge small files of the event table"),
     "events.drop": _("Look into the drop folder"),
     "events.forget_old_files": _("Forget old files"),
     "events.process": _("Read a file"),

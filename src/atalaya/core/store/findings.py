@@ -35,11 +35,10 @@ _READ = (
 
 
 def of_file(root: Path, files: pl.DataFrame, state: str, sha256: str) -> pl.DataFrame:
-    """One row for each finding with an owner that the feed file tells of, sorted by key.
+    """One row for each finding with an owner that the feed file tells of, sorted by key. `files` hold its events.
 
     First and last sight and count are of this file; everything else is of one of the latest sightings.
     """
-    files = files.filter(_may_be_of(state, sha256))
     parts = [_owned(root, paths, state, sha256) for paths in reading.pieces(files)]
     if len(parts) == 1 and files["rows"].sum() <= reading.PIECE_ROWS:
         parts = [parts[0].collect().lazy()]  # read once, not for the numbers and again for the texts
@@ -60,11 +59,6 @@ _NUMBERS: dict[str, pl.DataType] = {
     "row": pl.Int64(),
 }
 """A finding's numbers, and where its last sight is: the row among those with an owner in the part (some files)."""
-
-
-def _may_be_of(state: str, sha256: str) -> pl.Expr:
-    marks = (layout.mark(state, sha256), layout.MIXED)
-    return pl.any_horizontal(pl.col("path").str.contains(f"-{mark}-", literal=True) for mark in marks)
 
 
 def _owned(root: Path, paths: list[str], state: str, sha256: str) -> pl.LazyFrame:

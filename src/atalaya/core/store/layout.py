@@ -86,8 +86,11 @@ def part_path(day: date, source: str, number: int) -> str:
     return f"day={day:%Y-%m-%d}/{EPOCH}-{source}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet"
 
 
-def write_part(root: Path, path: str, events: Events) -> AddAction:
-    """Write one file of events of one day, sorted by source_ip_key; nobody sees it before it is committed."""
+def write_part(root: Path, path: str, events: Events, *, data_change: bool = True) -> AddAction:
+    """Write one file of events of one day, sorted by source_ip_key; nobody sees it before it is committed.
+
+    `data_change`: whether these are new events, and not old ones written anew.
+    """
     full = root / path
     full.parent.mkdir(parents=True, exist_ok=True)
     rows = events.rows
@@ -104,7 +107,7 @@ def write_part(root: Path, path: str, events: Events) -> AddAction:
         size=full.stat().st_size,
         partition_values={"day": full.parent.name.removeprefix("day=")},
         modification_time=int(datetime.now(UTC).timestamp() * 1000),
-        data_change=True,
+        data_change=data_change,
         stats=json.dumps(_statistics(events)),
     )
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from deltalake import DeltaTable
+from deltalake.transaction import AddAction
 
 from atalaya.core.errors import AtalayaError
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
-from atalaya.core.store import findings, layout, reading
+from atalaya.core.store import compaction, findings, layout, reading
 from atalaya.core.store.draft import Draft
 from atalaya.core.store.question import Question, Scope
+
+_ATTEMPTS = 20
+"""Times that merged files are committed when other processes commit at the same time."""
 
 
 class EventTable:
@@ -102,11 +106,41 @@ class EventTable:
             path.unlink(missing_ok=True)
         return len(lost)
 
+    def compact(self) -> int:
+        """Merge small files of the same day (see `compaction`); returns how many files became fewer.
+
+        May be killed at any moment, and run in several processes at once: whoever comes second leaves it at that.
+        """
+        fewer = 0
+        for day, paths in compaction.plan(self.manifest()):
+            merged = compaction.write(self.path, day, paths)
+            if self._exchange(merged, paths):
+                fewer += len(paths) - 1
+            elif merged.path not in set(layout.manifest(self.own())["path"]):
+                # A commit can be in the log although it was reported as failed: only the log knows.
+                (self.path / merged.path).unlink(missing_ok=True)
+        return fewer
+
+    def _exchange(self, merged: AddAction, paths: list[str]) -> bool:
+        """Put a merged file in the place of others, as long as they are all there."""
+        for _ in range(_ATTEMPTS):
+            table = self.own()
+            if not set(paths) <= set(layout.manifest(table)["path"]):
+                return False
+            if compaction.exchange(self.path, table, merged, paths):
+                return True
+        return False
+
     # -- asking --------------------------------------------------------------------------------------------------
 
     def findings_of(self, state: str, sha256: str) -> pl.DataFrame:
         """The sightings of one committed feed file, one row for each finding, sorted by key (`findings.COLUMNS`)."""
-        return findings.of_file(self.path, self.manifest(), state, sha256)
+        files = self.manifest()
+        own = files.filter(pl.col("path").str.contains(f"-{layout.mark(state, sha256)}-", literal=True))
+        counts = self.committed(state, sha256)
+        if counts is not None and own["rows"].sum() < counts["kept"]:
+            own = pl.concat([own, _merged(files, counts)])
+        return findings.of_file(self.path, own, state, sha256)
 
     def query(self, question: Question) -> reading.Answer:
         """One page of rows, and how many there are in all."""
@@ -160,3 +194,12 @@ class EventTable:
         self._owned.table = layout.current(getattr(self._owned, "table", None), self.path)
         table: DeltaTable = self._owned.table
         return table
+
+
+def _merged(files: pl.DataFrame, counts: dict[str, Any]) -> pl.DataFrame:
+    """The merged files that can hold events of a feed file with these counts."""
+    first, last = (
+        datetime.fromisoformat(counts[name]).date() for name in ("first_event_at", "last_event_at")
+    )
+    mixed = pl.col("path").str.contains(f"-{layout.MIXED}-", literal=True)
+    return files.filter(mixed, pl.col("day").is_between(first, last))

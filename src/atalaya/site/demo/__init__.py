@@ -179,10 +179,12 @@ def _collect(ingest: object) -> None:
 
 def _close_the_day(*, tell: bool) -> None:
     from atalaya.apps.events import actions as events
+    from atalaya.apps.events.tables import event_table
     from atalaya.apps.notices import actions as notices
     from atalaya.apps.notices import queries
 
     events.close_gone()
+    event_table().compact()
     if tell:
         for notice in queries.due().values_list("pk", flat=True):
             notices.deliver(notice)
