@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -235,6 +235,11 @@ class Listing:
     @property
     def exported(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.exported)
+
+    def without(self, *keys: str) -> Listing:
+        """The same list with these columns left out on the page, where they would say the same in every row."""
+        columns = tuple(replace(c, shown=False) if c.key in keys else c for c in self.columns)
+        return replace(self, columns=columns)
 
     def page(
         self, request: HttpRequest, source: Any, *, title: Any = "",

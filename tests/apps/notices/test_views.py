@@ -266,6 +266,10 @@ def test_it_shows_every_text_in_four_languages(told: World) -> None:
         ("pt-br", "O que fazer"),
     ):
         assert f'lang="{language}"' in body and word in body
+    assert body.index('<section class="card" lang="en"') < body.index('<section class="card" lang="es"')
+    client.cookies["django_language"] = "es"
+    body = body_of(client.get(reverse("notices:text", args=["rdp"])))
+    assert body.index('<section class="card" lang="es"') < body.index('<section class="card" lang="en"')
     assert client.get(reverse("notices:text", args=["nonsense"])).status_code == 404
 
 

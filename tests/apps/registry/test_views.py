@@ -408,3 +408,16 @@ def test_it_filters_lists(
 ) -> None:
     answer = world.client(world.reader).get(address(name), params)
     assert answer.context["listing"].count == found
+
+
+@pytest.mark.parametrize("name", ["organisation_contacts", "organisation_networks"])
+def test_it_does_not_repeat_the_organisation_in_every_row_of_its_own_lists(world: World, name: str) -> None:
+    Network.objects.create(organisation=world.port, kind="asn", value="AS64500")
+    Contact.objects.create(organisation=world.port, name="A", email="a@example.org")
+    client = world.client(world.lead)
+    where = reverse(f"registry:{name}", args=[world.port.pk])
+    everything = reverse(f"registry:{name.removeprefix('organisation_')}")
+    assert 'data-label="Organisation"' in client.get(everything).content.decode()
+    assert 'data-label="Organisation"' not in client.get(where).content.decode()
+    head = client.get(where, {"format": "csv"}).getvalue().decode().splitlines()[0]  # type: ignore[attr-defined]
+    assert "organisation" in head

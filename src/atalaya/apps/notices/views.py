@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -267,15 +267,20 @@ def texts(request: HttpRequest) -> HttpResponse:
 @require_safe
 @needs(Right.READ_NOTICES)
 def text(request: HttpRequest, topic: str) -> HttpResponse:
-    """One text in all languages, as recipients read it."""
+    """One text in all languages, as recipients read it; the reader's own stands first."""
     if topic not in topics():
         raise Http404
     parts = [
         (language, words.topic(topic), {label: words.say(label) for label in ("what", "matters", "do")})
-        for language, words in ((language, wording(language)) for language in FILES)
+        for language, words in ((language, wording(language)) for language in _own_first(FILES))
     ]
     title = wording(get_language() or "en").topic(topic).name
     return render(request, "notices/text.html", {"parts": parts, "title": title})
+
+
+def _own_first(languages: Iterable[str]) -> list[str]:
+    """The languages, the reader's own before the others."""
+    return sorted(languages, key=lambda language: language != get_language())
 
 
 @require_safe

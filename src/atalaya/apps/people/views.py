@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from atalaya.apps.people import actions, queries
+from atalaya.apps.people.browsers import browser_in_words
 from atalaya.apps.people.forms import SCOPES, MeForm, TokenForm, UserForm
 from atalaya.apps.people.language import remember
 from atalaya.apps.people.listing import PEOPLE
@@ -73,7 +74,8 @@ def _about(user: User) -> dict[str, Any]:
     tokens = [(token, [SCOPES[Right(scope)] for scope in token.scopes]) for token in user.tokens.all()]
     factors = Authenticator.objects.filter(user=user).order_by("created_at")
     fresh = User.objects.get(pk=user.pk)  # as it is kept: a refused form may have changed the one at hand
-    return {"person": fresh, "sessions": queries.sessions_of(user), "tokens": tokens, "factors": factors}
+    sessions = [(session, browser_in_words(session.user_agent)) for session in queries.sessions_of(user)]
+    return {"person": fresh, "sessions": sessions, "tokens": tokens, "factors": factors}
 
 
 def _other(request: HttpRequest, pk: UUID) -> User:

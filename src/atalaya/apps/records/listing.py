@@ -11,12 +11,17 @@ from django.utils.translation import gettext_lazy as _
 
 from atalaya.apps.records.actions import NODE
 from atalaya.apps.records.models import Record
+from atalaya.apps.records.words import choices, verbs_like, words_for
 from atalaya.web.listing import Column, Empty, Filter, Listing
 
 
 def _mentions(source: QuerySet[Record], text: str) -> QuerySet[Record]:
     return source.filter(
-        Q(by__icontains=text) | Q(verb__icontains=text) | Q(target_id=text) | Q(target_kind=text)
+        Q(by__icontains=text)
+        | Q(verb__icontains=text)
+        | Q(verb__in=verbs_like(text))
+        | Q(target_id=text)
+        | Q(target_kind=text)
     )
 
 
@@ -35,7 +40,8 @@ def _by_cell(entry: Record) -> str:
 
 
 def _verb_cell(entry: Record) -> str:
-    return _breakable(entry.verb)
+    words = words_for(entry.verb)
+    return _breakable(words) if words == entry.verb else words
 
 
 def _breakable(name: str) -> str:
@@ -49,7 +55,7 @@ RECORDS = Listing(
         Column("seq", _("Number"), kind="number", sort="seq", link=lambda entry: reverse("records:record", args=[entry.seq])),
         Column("at", _("Time"), kind="time", sort="at"),
         Column("by", _("Who"), sort="by", cell=_by_cell),
-        Column("verb", _("What"), kind="code", sort="verb", cell=_verb_cell),
+        Column("verb", _("What"), sort="verb", cell=_verb_cell),
         Column("target", _("Which"), _target, kind="code", cell=_target_cell),
         Column("state", _("State"), sort="state", minor=True),
         Column("id", _("Identifier"), shown=False),
@@ -59,7 +65,7 @@ RECORDS = Listing(
     ),
     filters=(
         Filter("q", _("Who, what or which"), apply=_mentions),
-        Filter("verb", _("What"), lookup="verb__startswith", help="registry."),
+        Filter("verb", _("What"), "choice", choices=choices),
         Filter("since", _("From"), "date", lookup="at__date__gte"),
         Filter("until", _("To"), "date", lookup="at__date__lte"),
     ),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from atalaya.apps.records.listing import RECORDS
 from atalaya.apps.records.models import Record
 from atalaya.apps.records.queries import Asker, visible_to
+from atalaya.apps.records.words import words_for
 
 READ = "records:read"
 
@@ -29,7 +30,8 @@ def record(request: HttpRequest, seq: int) -> HttpResponse:
     """One entry with everything that its hash stands for."""
     entry = get_object_or_404(_visible(request), seq=seq)
     detail = json.dumps(entry.detail, indent=2, ensure_ascii=False, sort_keys=True) if entry.detail else ""
-    return render(request, "records/record.html", {"entry": entry, "detail": detail})
+    context = {"entry": entry, "words": words_for(entry.verb), "detail": detail}
+    return render(request, "records/record.html", context)
 
 
 def _visible(request: HttpRequest) -> QuerySet[Record]:

@@ -88,7 +88,7 @@ def organisation_contacts(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     row = get_object_or_404(queries.visible_to(asker(request)), pk=pk)
     rows = queries.contacts_visible_to(asker(request)).filter(organisation=row)
     context = _around(request, row, "contacts")
-    return CONTACTS.page(
+    return CONTACTS.without("organisation").page(
         request, rows, title=row.name, template="registry/organisation_list.html", context=context
     )
 
@@ -99,7 +99,7 @@ def organisation_networks(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     row = get_object_or_404(queries.visible_to(asker(request)), pk=pk)
     rows = queries.networks_visible_to(asker(request)).filter(organisation=row)
     context = _around(request, row, "networks")
-    return NETWORKS.page(
+    return NETWORKS.without("organisation").page(
         request, rows, title=row.name, template="registry/organisation_list.html", context=context
     )
 
