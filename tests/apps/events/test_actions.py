@@ -246,6 +246,7 @@ def test_it_refuses_a_bomb(owned: World, take: Take) -> None:
     bomb = packed(b"timestamp,ip,port\n" + (b"0" * 60_000 + b",0,0\n") * 3_000)
     row = take(bomb, name="bomb.csv.gz", feed="shadowserver-scan-rdp")
     assert "bomb" in row.message or row.rows_rejected == row.rows_read
+    assert row.sha256[:12] not in row.message
     total(row)
 
 

@@ -24,6 +24,8 @@ OTHER_ARCHIVES: dict[bytes, str] = {
     b"\xfd7zXZ": "xz",
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
+FILE = "The file"
+"""What messages call it: whoever shows them knows its name, and we only know where it is kept."""
 RATIO_FROM = 64 * default_limits.MIB
 """Unpacked bytes below which no ratio is judged: small files of one repeated row pack very well."""
 
@@ -36,7 +38,6 @@ class Budget:
     """How many bytes one packed file may still unpack to, over all its members."""
 
     def __init__(self, path: Path, limits: ModuleType) -> None:
-        self._name = path.name
         self._most = limits.FEED_UNPACKED_BYTES
         self._ratio_most = max(RATIO_FROM, path.stat().st_size * limits.UNPACK_RATIO)
         self._total = 0
@@ -45,11 +46,9 @@ class Budget:
         """Note `count` unpacked bytes. Raises TooLarge when they become too many."""
         self._total += count
         if self._total > self._most:
-            raise TooLarge(f"{self._name} unpacks to more than {self._most} bytes.", advice="Split the file.")
+            raise TooLarge(f"The file unpacks to more than {self._most} bytes.", advice="Split the file.")
         if self._total > self._ratio_most:
-            raise TooLarge(
-                f"{self._name} unpacks to far more than a feed file would: it is refused as a bomb."
-            )
+            raise TooLarge("The file unpacks to far more than a feed file would: it is refused as a bomb.")
 
 
 class Packed(Protocol):
@@ -88,9 +87,7 @@ def open_feed(path: Path, *, limits: ModuleType = default_limits) -> Iterator[tu
     archive, `Truncated` from `read` where packed data break off.
     """
     if path.stat().st_size > limits.FEED_FILE_BYTES:
-        raise TooLarge(
-            f"{path.name} is larger than {limits.FEED_FILE_BYTES} bytes.", advice="Split the file."
-        )
+        raise TooLarge(f"The file is larger than {limits.FEED_FILE_BYTES} bytes.", advice="Split the file.")
     with path.open("rb") as file:
         start = file.read(8)
         file.seek(0)
@@ -99,7 +96,7 @@ def open_feed(path: Path, *, limits: ModuleType = default_limits) -> Iterator[tu
         elif start.startswith(ZIP):
             yield from _open_zip(file, path, limits)
         else:
-            _refuse_archive(start, path.name)
+            _refuse_archive(start, FILE)
             yield path.name, file
 
 
@@ -123,27 +120,25 @@ def _buffered(stream: Packed, name: str, budget: Budget) -> BufferedIOBase:
 
 def _open_gzip(file: BufferedIOBase, path: Path, limits: ModuleType) -> tuple[str, BufferedIOBase]:
     stream = gzip.GzipFile(fileobj=file)
-    return path.name.removesuffix(".gz"), _buffered(stream, path.name, Budget(path, limits))
+    return path.name.removesuffix(".gz"), _buffered(stream, FILE, Budget(path, limits))
 
 
 def _open_zip(file: BufferedIOBase, path: Path, limits: ModuleType) -> Iterator[tuple[str, BufferedIOBase]]:
     try:
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
-        raise BadInput(f"{path.name} is not a whole zip archive.", advice="Send it again.") from error
+        raise BadInput("The file is not a whole zip archive.", advice="Send it again.") from error
     with archive:
         members = [one for one in archive.infolist() if not one.is_dir()]
         if len(members) > limits.ZIP_MEMBERS:
-            raise TooLarge(f"{path.name} holds more than {limits.ZIP_MEMBERS} files.", advice="Split it.")
+            raise TooLarge(f"The file holds more than {limits.ZIP_MEMBERS} files.", advice="Split it.")
         budget = Budget(path, limits)
         for member in members:
-            yield member.filename, _open_member(archive, member, path.name, budget)
+            yield member.filename, _open_member(archive, member, budget)
 
 
-def _open_member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: str, budget: Budget
-) -> BufferedIOBase:
-    name = f"{file}: {member.filename}"
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: Budget) -> BufferedIOBase:
+    name = f"{member.filename} in the archive"
     if member.flag_bits & 1:
         raise BadInput(f"{name} is encrypted.", advice="Send it without a password.")
     try:
