@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.html import format_html_join
@@ -30,8 +32,8 @@ def _target(entry: Record) -> str:
 
 
 def _target_cell(entry: Record) -> str:
-    """Kind and the beginning of the identifier: the whole stands on the entry's page and in the CSV file."""
-    short = f"{entry.target_id[:8]}…" if len(entry.target_id) > 12 else entry.target_id
+    """Kind and identifier, of a long number its beginning: the whole stands on the entry's page and in the CSV file."""
+    short = f"{entry.target_id[:8]}…" if re.fullmatch(r"[0-9a-f-]{32,}", entry.target_id) else entry.target_id
     return _breakable(f"{entry.target_kind} {short}".strip())
 
 
