@@ -65,11 +65,8 @@ def exchange(root: Path, table: DeltaTable, merged: AddAction, paths: list[str])
     for path in paths:
         # From now on for a day: see `EventTable.sweep`.
         os.utime(root / path)
-    now = int(datetime.now(UTC).timestamp() * 1000)
-    old = [
-        RemoveAction(path, False, now, (root / path).stat().st_size, merged.partition_values)
-        for path in paths
-    ]
+    now, day = int(datetime.now(UTC).timestamp() * 1000), dict(merged.partition_values)
+    old = [RemoveAction(path, False, now, (root / path).stat().st_size, day) for path in paths]
     actions: list[AddAction | RemoveAction] = [merged, *old]
     properties = CommitProperties(max_commit_retries=0)
     try:
