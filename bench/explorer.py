@@ -142,7 +142,7 @@ def questions() -> dict[str, Asked]:
         return dataclasses.replace(every, **changes)
 
     def network(n: int) -> str:
-        return ips[n * 97].rsplit(".", 1)[0] + ".0/24"
+        return f"{ips[n * 97].rpartition('.')[0]}.0/24"
 
     def facets(table: EventTable, n: int) -> object:
         asked = dataclasses.replace(month, type=CLASSES[n % len(CLASSES)])
