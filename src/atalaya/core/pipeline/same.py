@@ -21,10 +21,6 @@ class Events:
     rows: pl.DataFrame
     same: Same = field(default_factory=dict)
 
-    def whole(self) -> pl.DataFrame:
-        """All columns, row by row."""
-        return self.carrying(self.same)
-
     def carrying(self, names: Iterable[str]) -> pl.DataFrame:
         """The rows with some of the columns that are the same in all."""
         return self.rows.with_columns(pl.lit(self.same[name], pl.String).alias(name) for name in names)

@@ -12,8 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable
-from deltalake.exceptions import CommitFailedError
+from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
@@ -55,7 +54,6 @@ def write(root: Path, day: date, paths: list[str]) -> AddAction:
     events = reading.scan(root, paths).collect()
     if not all(path.partition("/")[2].startswith(EPOCH) for path in paths):
         events = events.with_columns(event_keys(events.select(CONTENT)))
-    # Null stands for no address, and comes first in every file.
     events = events.sort("source_ip_key", nulls_last=False, maintain_order=True)
     return layout.write_part(root, layout.part_path(day, layout.MIXED, 0), split(events), data_change=False)
 
@@ -67,12 +65,4 @@ def exchange(root: Path, table: DeltaTable, merged: AddAction, paths: list[str])
         os.utime(root / path)
     now, day = int(datetime.now(UTC).timestamp() * 1000), dict(merged.partition_values)
     old = [RemoveAction(path, False, now, (root / path).stat().st_size, day) for path in paths]
-    actions: list[AddAction | RemoveAction] = [merged, *old]
-    properties = CommitProperties(max_commit_retries=0)
-    try:
-        table.create_write_transaction(
-            actions, "append", table.schema(), ["day"], commit_properties=properties
-        )
-    except CommitFailedError:
-        return False
-    return True
+    return layout.commit(table, [merged, *old], metadata={})

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable
+from deltalake.transaction import AddAction
 
 from atalaya.core.errors import Temporary
 from atalaya.core.pipeline.dedupe import Keys, contains
@@ -69,7 +68,8 @@ class Draft:
                 return Result.recorded(self._table.committed(self.state, self.sha256) or {})
             doubled = self._drop_doubled(table)
             result = replace(result, kept=result.kept - doubled, doubled=result.doubled + doubled)
-            if self._try(table, name, result):
+            told = {layout.COUNTS: {"file": name, **result.counts()}}
+            if layout.commit(table, [part.action for part in self._parts], metadata=told, application=name):
                 self._parts = []
                 return result
         raise Temporary("The event table is too busy: the file could not be committed.")
@@ -84,22 +84,6 @@ class Draft:
             if part.action.path not in committed:
                 (self._root / part.action.path).unlink(missing_ok=True)
         self._parts = []
-
-    def _try(self, table: DeltaTable, name: str, result: Result) -> bool:
-        properties = CommitProperties(
-            custom_metadata={layout.COUNTS: {"file": name, **result.counts()}},
-            # No retries by the library: whatever came in between has to be compared with our events first.
-            max_commit_retries=0,
-            app_transactions=[Transaction(name, 1)],
-        )
-        parts: list[AddAction | RemoveAction] = [part.action for part in self._parts]
-        try:
-            table.create_write_transaction(
-                parts, "append", table.schema(), ["day"], commit_properties=properties
-            )
-        except CommitFailedError:
-            return False
-        return True
 
     def _drop_doubled(self, table: DeltaTable) -> int:
         """Remove the events that others have committed since the draft began; returns how many."""

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from deltalake import DeltaTable, Schema
-from deltalake.exceptions import TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
 
 from atalaya.core.pipeline.identity import EPOCH
 from atalaya.core.pipeline.same import Events
@@ -163,6 +163,32 @@ def current(table: DeltaTable | None, path: Path) -> DeltaTable:
     if (path / "_delta_log" / f"{table.version() + 1:020d}.json").exists():
         table.update_incremental()
     return table
+
+
+def commit(
+    table: DeltaTable,
+    actions: list[AddAction | RemoveAction],
+    *,
+    metadata: dict[str, Any],
+    application: str = "",
+) -> bool:
+    """Commit files on top of exactly this table. False, and nothing happened, when others have committed since.
+
+    `application` is the Delta application whose transaction this is, if it is one.
+    """
+    properties = CommitProperties(
+        custom_metadata=metadata or None,
+        # No retries by the library: whatever came in between has to be compared with our files first.
+        max_commit_retries=0,
+        app_transactions=[Transaction(application, 1)] if application else None,
+    )
+    try:
+        table.create_write_transaction(
+            actions, "append", table.schema(), ["day"], commit_properties=properties
+        )
+    except CommitFailedError:
+        return False
+    return True
 
 
 def manifest(table: DeltaTable) -> pl.DataFrame:
