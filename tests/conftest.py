@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -52,3 +53,22 @@ def _audit_log_can_be_emptied() -> Iterator[None]:
     operations.sql_flush = sql_flush  # type: ignore[method-assign]
     yield
     operations.sql_flush = flush  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _closing_inside_a_transaction_is_named() -> Iterator[None]:
+    """Whoever closes a connection inside a transaction is named by the error that the next query there ends in."""
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    close: Callable[[BaseDatabaseWrapper], None] = BaseDatabaseWrapper.close
+
+    def told(self: BaseDatabaseWrapper) -> None:
+        inside = self.in_atomic_block
+        close(self)
+        if inside:
+            stack = "".join(traceback.format_stack(limit=12))
+            self.rollback_exc = RuntimeError(f"The connection was closed here:\n{stack}")
+
+    BaseDatabaseWrapper.close = told  # type: ignore[method-assign]
+    yield
+    BaseDatabaseWrapper.close = close  # type: ignore[method-assign]
