@@ -9,11 +9,13 @@ from operator import and_, or_
 
 import polars as pl
 
+from atalaya.core.errors import BadInput
 from atalaya.core.store import addresses
 from atalaya.core.store.ask import checks
 from atalaya.core.store.ask.fields import BY_NAME, WORDS_IN, Field
 from atalaya.core.store.ask.tree import Either, Every, Is, Node, Not, Value, Word
 
+URL = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)", re.IGNORECASE)
 META = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
 
 
@@ -120,11 +122,12 @@ def _word(value: Value) -> pl.Expr:
             return reduce(and_, addresses.inside(network))
     inner = ".*".join(_escaped(part) for part in text.split("*")) if value.wild else _escaped(text)
     found = (pl.col(column).str.contains(f"(?is){inner}").fill_null(False) for column in WORDS_IN)
-    return _any(found)
+    host = URL.match(text)
+    return _any([*found, addresses.under(host[1])]) if host else _any(found)
 
 
 def _network(text: str) -> addresses.IPNetwork | None:
     try:
-        return addresses.ipaddress.ip_network(text, strict=False)
-    except ValueError:
+        return addresses.network(text)
+    except BadInput:
         return None
