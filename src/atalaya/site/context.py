@@ -41,6 +41,8 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("events:explorer", _("Events"), "events", Right.READ_EVENTS),
             Place("events:findings", _("Findings"), "findings", Right.READ_EVENTS),
             Place("notices:list", _("Notices"), "notices", Right.READ_NOTICES),
+            Place("warning:list", _("Early warning"), "alarm", Right.READ_EVENTS, team=True),
+            Place("warning:trends", _("Trends"), "trend", Right.READ_EVENTS, team=True),
         ),
     ),
     (

@@ -15,6 +15,7 @@ urlpatterns = [
     path("registry/", include("atalaya.apps.registry.urls")),
     path("events/", include("atalaya.apps.events.urls")),
     path("ownership/", include("atalaya.apps.ownership.urls")),
+    path("warning/", include("atalaya.apps.warning.urls")),
     path("notices/", include("atalaya.apps.notices.urls")),
     path("jobs/", include("atalaya.apps.jobs.urls")),
     path("records/", include("atalaya.apps.records.urls")),

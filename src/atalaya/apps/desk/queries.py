@@ -31,6 +31,8 @@ from atalaya.apps.people.rights import Right, has
 from atalaya.apps.registry.listing import CERTIFICATES
 from atalaya.apps.registry.models import Certificate, Organisation
 from atalaya.apps.registry.queries import Scope, certificates_visible_to, scope_of, visible_to
+from atalaya.apps.warning.listing import ALARMS
+from atalaya.apps.warning.queries import visible_to as alarms_visible_to
 from atalaya.web.listing import Listing
 
 TOP = 8
@@ -94,6 +96,7 @@ def needs(sight: Sight) -> list[Need]:
 
 
 def _team_needs(sight: Sight) -> Iterator[Need]:
+    yield _alarms(sight)
     yield _unowned(sight)
     yield _critical(sight)
     yield _returned(sight)
@@ -122,6 +125,13 @@ def _owner_needs(sight: Sight) -> Iterator[Need]:
     yield _listed(
         NOTICES, sight.notices, "notices:list", {"since": since}, "note",
         _("Notices to you"), _("In the last 30 days"),
+    )  # fmt: skip
+
+
+def _alarms(sight: Sight) -> Need:
+    return _listed(
+        ALARMS, alarms_visible_to(sight.user), "warning:list", {"status": "unseen"}, "warn",
+        _("Early warnings"), _("Nobody has looked at them yet"),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ WORDS: dict[str, Promise] = {
     "notices.send": _("Send a notice"),
     "people.forget": _("Forget old sign-in data"),
     "registry.check_certificates": _("Check the OpenPGP keys"),
+    "warning.look": _("Look out for what is not as usual"),
 }
 
 

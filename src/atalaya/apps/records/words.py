@@ -11,6 +11,7 @@ APPS: dict[str, Promise] = {
     "registry": _("Registry"),
     "people": _("People"),
     "jobs": _("Background work"),
+    "warning": _("Early warning"),
 }
 """What the first part of a verb stands for, in the order in which the choice of verbs is shown."""
 
@@ -76,6 +77,11 @@ WORDS: dict[str, Promise] = {
     "registry.team.added": _("Team added"),
     "registry.team.changed": _("Team changed"),
     "registry.team.removed": _("Team removed"),
+    "warning.alarm.judged": _("Alarm judged"),
+    "warning.alarm.seen": _("Alarm looked at"),
+    "warning.alarms.raised": _("Alarms raised"),
+    "warning.mute.ended": _("Mute ended"),
+    "warning.mute.made": _("Alarms muted"),
 }
 
 
