@@ -6,15 +6,19 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.events.forms import feed_choices
-from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.events.marks.queries import by_word
+from atalaya.apps.events.marks.shown import TONES
+from atalaya.apps.events.models import Finding, Ingest, Mark
 from atalaya.core import feeds
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.web.listing import Column, Empty, Filter, Listing
-from atalaya.web.templatetags.ui import SEVERITY_NAMES
+from atalaya.web.templatetags.ui import SEVERITY_NAMES, badge
 
 
 def finding_url(finding: Finding) -> str:
@@ -25,6 +29,13 @@ def finding_url(finding: Finding) -> str:
 def file_url(ingest: Ingest) -> str:
     """Address of a file's page."""
     return reverse("events:file", args=[ingest.pk])
+
+
+WORDS = (
+    ("new", _("not answered yet")),
+    *Mark.Kind.choices,
+    ("again", _("said solved, seen again")),
+)
 
 
 def _text(source: QuerySet[Finding], value: str) -> QuerySet[Finding]:
@@ -63,9 +74,26 @@ def _class_choices() -> list[tuple[str, Any]]:
     return sorted(CLASSES.items(), key=lambda one: str(one[1]))
 
 
+def _pick(finding: Finding) -> SafeString:
+    """A box to choose the finding with; its form stands above the list."""
+    label = _("Choose %(finding)s") % {"finding": finding}
+    return format_html(
+        '<input type="checkbox" name="finding" value="{}" form="marking" aria-label="{}">', finding.pk, label
+    )
+
+
+def _word(finding: Finding) -> SafeString:
+    """What the owner says, and whether it was said before in vain. Empty where the list was not asked for it."""
+    word, again = getattr(finding, "word", None), getattr(finding, "again", 0)
+    said = badge(Mark.Kind(word).label, TONES[word]) if word else ""
+    broken = badge(_("said solved, seen again: %(times)d") % {"times": again}, "bad") if again else ""
+    return format_html("{} {}", said, broken) if said and broken else SafeString(said or broken)
+
+
 FINDINGS = Listing(
     name="findings",
     columns=(
+        Column("pick", _("Choose"), cell=_pick, exported=False),
         Column("id", _("Number"), "pk", shown=False),
         Column("address", _("Address"), kind="code", sort="address", link=finding_url),
         Column(
@@ -84,6 +112,8 @@ FINDINGS = Listing(
         ),
         Column("severity", _("Severity"), kind="severity", sort="severity"),
         Column("status", _("Status"), kind="status", sort="status"),
+        Column("word", _("Owner's word"), lambda one: getattr(one, "word", None) or "", cell=_word),
+        Column("again", _("Said solved, seen again"), lambda one: getattr(one, "again", 0), shown=False),
         Column("first_seen", _("First seen"), kind="time", sort="first_seen", minor=True),
         Column("last_seen", _("Last seen"), kind="time", sort="last_seen"),
         Column("count", _("Sightings"), kind="number", sort="count", minor=True),
@@ -99,6 +129,7 @@ FINDINGS = Listing(
             apply=_status,
             choices=(("now", _("open or came back")), *Finding.Status.choices),
         ),
+        Filter("word", _("Owner's word"), "choice", apply=by_word, choices=WORDS),
         Filter("type", _("Class"), "choice", choices=_class_choices),
         Filter(
             "severity", _("Severity at least"), "choice", lookup="severity__gte", choices=_severity_choices
