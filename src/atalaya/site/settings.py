@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "atalaya.apps.registry",
     "atalaya.apps.events",
     "atalaya.apps.notices",
+    "atalaya.apps.portal",
     "atalaya.apps.desk",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -15,6 +15,7 @@ urlpatterns = [
     path("registry/", include("atalaya.apps.registry.urls")),
     path("events/", include("atalaya.apps.events.urls")),
     path("notices/", include("atalaya.apps.notices.urls")),
+    path("portal/", include("atalaya.apps.portal.urls")),
     path("jobs/", include("atalaya.apps.jobs.urls")),
     path("records/", include("atalaya.apps.records.urls")),
     path("account/", include("atalaya.apps.people.account_urls")),

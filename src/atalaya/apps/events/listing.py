@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
@@ -15,6 +16,7 @@ from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.marks.queries import by_word
 from atalaya.apps.events.marks.shown import TONES
 from atalaya.apps.events.models import Finding, Ingest, Mark
+from atalaya.apps.registry.queries import with_children
 from atalaya.core import feeds
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.web.listing import Column, Empty, Filter, Listing
@@ -55,6 +57,11 @@ def _status(source: QuerySet[Finding], value: str) -> QuerySet[Finding]:
 
 def _organisation(source: QuerySet[Finding], value: str) -> QuerySet[Finding]:
     return source.filter(organisation__name__icontains=value)
+
+
+def _family(source: QuerySet[Finding], value: UUID) -> QuerySet[Finding]:
+    """Findings of an organisation and of everything that is part of it."""
+    return source.filter(organisation__in=with_children([value]))
 
 
 def _owner_url(finding: Finding) -> str:
@@ -138,6 +145,11 @@ FINDINGS = Listing(
         Filter("owner", _("Organisation"), "uuid", lookup="organisation", shown=False),
         Filter("feed", _("Feed"), "choice", choices=feed_choices),
         Filter("since", _("Seen since"), "date", lookup="last_seen__date__gte"),
+        Filter("family", _("Organisation"), "uuid", apply=_family, shown=False),
+        Filter("rank", _("Severity"), "number", lookup="severity", shown=False),
+        Filter("identifier", _("Identifier"), shown=False),
+        Filter("opened", _("First seen since"), "date", lookup="first_seen__date__gte", shown=False),
+        Filter("changed", _("Changed since"), "date", lookup="changed_at__date__gte", shown=False),
     ),
     order="-last_seen",
     empty=Empty(
