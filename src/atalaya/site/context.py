@@ -43,6 +43,10 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("events:explorer", _("Events"), "events", Right.READ_EVENTS),
             Place("events:findings", _("Findings"), "findings", Right.READ_EVENTS),
             Place("notices:list", _("Notices"), "notices", Right.READ_NOTICES),
+            Place("portal:report", _("Report of the month"), "files", Right.READ_EVENTS),
+            Place(
+                "portal:connections", _("Data and connections"), "download", Right.KEEP_WEBHOOKS, member=True
+            ),
         ),
     ),
     (
@@ -60,6 +64,8 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("registry:networks", _("Networks"), "network", Right.READ_REGISTRY),
             Place("registry:certificates", _("Keys"), "key", Right.READ_REGISTRY),
             Place("registry:teams", _("Teams"), "lamp", Right.READ_REGISTRY),
+            Place("portal:ours", _("Ours, and what we propose"), "edit", Right.PROPOSE_CHANGES, member=True),
+            Place("portal:proposals", _("Proposed changes"), "edit", Right.READ_REGISTRY, team=True),
         ),
     ),
     (

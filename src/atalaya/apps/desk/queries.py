@@ -26,6 +26,9 @@ from atalaya.apps.notices.models import Notice
 from atalaya.apps.notices.queries import visible_to as notices_visible_to
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, has
+from atalaya.apps.portal.listing import PROPOSALS
+from atalaya.apps.portal.models import Proposal
+from atalaya.apps.portal.queries import proposals_visible_to
 from atalaya.apps.registry.listing import CERTIFICATES
 from atalaya.apps.registry.models import Certificate, Organisation
 from atalaya.apps.registry.queries import Scope, certificates_visible_to, scope_of, visible_to
@@ -76,6 +79,10 @@ class Sight:
         return notices_visible_to(self.user)
 
     @cached_property
+    def proposals(self) -> QuerySet[Proposal]:
+        return proposals_visible_to(self.user)
+
+    @cached_property
     def certificates(self) -> QuerySet[Certificate]:
         return certificates_visible_to(self.user)
 
@@ -113,6 +120,10 @@ def _words(sight: Sight) -> Iterator[Need]:
     yield _listed(
         FINDINGS, sight.findings, "events:findings", {"word": "again"}, "warn",
         _("Said solved, seen again"), _("Their owners may need help"),
+    )  # fmt: skip
+    yield _listed(
+        PROPOSALS, sight.proposals, "portal:proposals", {"status": "waiting"}, "warn",
+        _("Changes that owners propose"), _("They wait for your decision"),
     )  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.marks.queries import by_word
-from atalaya.apps.events.marks.shown import TONES
 from atalaya.apps.events.models import Finding, Ingest, Mark
 from atalaya.apps.registry.queries import with_children
 from atalaya.core import feeds
@@ -89,12 +88,14 @@ def _pick(finding: Finding) -> SafeString:
     )
 
 
-def _word(finding: Finding) -> SafeString:
-    """What the owner says, and whether it was said before in vain. Empty where the list was not asked for it."""
-    word, again = getattr(finding, "word", None), getattr(finding, "again", 0)
-    said = badge(Mark.Kind(word).label, TONES[word]) if word else ""
-    broken = badge(_("said solved, seen again: %(times)d") % {"times": again}, "bad") if again else ""
-    return format_html("{} {}", said, broken) if said and broken else SafeString(said or broken)
+def _state_of(finding: Finding) -> SafeString:
+    """The status, and whether it was said to be solved in vain (where the list was asked for that)."""
+    status, again = badge(finding.get_status_display(), finding.status), getattr(finding, "again", 0)
+    if not again:
+        return status
+    return format_html(
+        "{} {}", status, badge(_("said solved, seen again: %(times)d") % {"times": again}, "bad")
+    )
 
 
 FINDINGS = Listing(
@@ -118,8 +119,8 @@ FINDINGS = Listing(
             "organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_owner_url
         ),
         Column("severity", _("Severity"), kind="severity", sort="severity"),
-        Column("status", _("Status"), kind="status", sort="status"),
-        Column("word", _("Owner's word"), lambda one: getattr(one, "word", None) or "", cell=_word),
+        Column("status", _("Status"), kind="status", sort="status", cell=_state_of),
+        Column("word", _("Owner's word"), lambda one: getattr(one, "word", None) or "", shown=False),
         Column("again", _("Said solved, seen again"), lambda one: getattr(one, "again", 0), shown=False),
         Column("first_seen", _("First seen"), kind="time", sort="first_seen", minor=True),
         Column("last_seen", _("Last seen"), kind="time", sort="last_seen"),

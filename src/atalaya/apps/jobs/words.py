@@ -20,6 +20,10 @@ WORDS: dict[str, Promise] = {
     "notices.reopened": _("Gather notices of findings that are open again"),
     "notices.send": _("Send a notice"),
     "people.forget": _("Forget old sign-in data"),
+    "portal.changed": _("Look which webhooks are to be told"),
+    "portal.deliver": _("Send a message to a webhook"),
+    "portal.forget": _("Forget old messages to webhooks"),
+    "portal.tell": _("Write what a webhook is told"),
     "registry.check_certificates": _("Check the OpenPGP keys"),
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 from django.db.models import Case, Count, DateTimeField, F, Max, Min, Q, QuerySet, When
 from django.db.models.functions import TruncDate
@@ -88,15 +87,15 @@ def daily(findings: QuerySet[Finding], days: Sequence[date]) -> dict[int, list[i
     )
     counts = {rank: [0] * len(days) for rank in RANKS}
     for span in spans.iterator(chunk_size=2000):
-        _add(counts[span["severity"]], days, span)
+        _add(counts[span["severity"]], days, span["opened"], span["closed"], span["count"])
     return counts
 
 
-def _add(into: list[int], days: Sequence[date], span: dict[str, Any]) -> None:
-    first = max(0, (span["opened"] - days[0]).days)
-    last = len(days) if span["closed"] is None else (span["closed"] - days[0]).days + 1
+def _add(into: list[int], days: Sequence[date], opened: date, closed: date | None, count: int) -> None:
+    first = max(0, (opened - days[0]).days)
+    last = len(days) if closed is None else (closed - days[0]).days + 1
     for at in range(first, min(last, len(days))):
-        into[at] += span["count"]
+        into[at] += count
 
 
 def changed(

@@ -203,7 +203,7 @@ def to_do(sight: Sight, *, most: int = FIRST) -> list[ToDo]:
 
 def parts(sight: Sight) -> list[dict[str, Any]]:
     """Each organisation with something open, most first; empty when there is only one."""
-    rows = list(
+    rows: list[Any] = list(
         sight.findings.filter(exposure.NOW, organisation__isnull=False)
         .order_by()
         .values("organisation", "organisation__name")

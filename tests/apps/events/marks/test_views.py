@@ -80,6 +80,6 @@ def test_it_keeps_others_out(owned: World, findings: list[Finding], who: str, st
     assert Mark.objects.count() == 1
 
 
-@pytest.mark.parametrize("key", ["x", "9" * 19, "--4", "-"])
+@pytest.mark.parametrize("key", ["x", "9" * 19, "--4", "-", "²", "٣"])
 def test_it_knows_no_finding_with_such_a_key(owned: World, findings: list[Finding], key: str) -> None:
     assert owned.client(owned.member).get("/events/findings/mark/", {"finding": key}).status_code == 404

@@ -61,7 +61,7 @@ def mark(
         raise NotAllowed(_("You may not mark one of these findings."))
     locked = list(
         Finding.objects.select_for_update(of=("self",))
-        .filter(pk__in=wanted, status__in=MARKABLE)
+        .filter(pk__in=wanted, status__in=MARKABLE, organisation__isnull=False)
         .order_by("pk")
     )
     marks = _written(locked, by=by, kind=kind, reason=reason, until=until if kind == Kind.ACCEPTED else None)
@@ -93,6 +93,7 @@ def _written(
     Mark.objects.filter(pk__in=[m.pk for m in standing.values()]).update(end=End.REPLACED, ended_at=now)
     marks = []
     for finding in findings:
+        assert finding.organisation_id is not None, "findings without an owner were left out"
         earlier = standing.get(finding.pk)
         given = Mark(
             finding=finding, state_id=finding.state, organisation_id=finding.organisation_id, kind=kind, reason=reason,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from atalaya.apps.events.models import Finding, Mark
 from atalaya.apps.registry.queries import Asker, inside, scope_of
+from atalaya.core.errors import BadInput
 
+KEY = re.compile(r"-?[0-9]{1,19}")
 IN_FORCE = Q(end="")
 UNANSWERED = Q(verdict="", end="")
 
@@ -47,3 +52,13 @@ def by_word(findings: QuerySet[Finding], word: str) -> QuerySet[Finding]:
 def of_finding(user: Asker, finding: Finding) -> list[Mark]:
     """Everything that was said about a finding, the latest first, as the user may see."""
     return list(visible_to(user).filter(finding=finding.pk).order_by("-at")[:50])
+
+
+def keys_of(texts: Iterable[str]) -> list[int]:
+    """Keys of findings from their texts. Raises BadInput naming the first that is none."""
+    keys = []
+    for text in texts:
+        if not KEY.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+            raise BadInput(f"{text[:30]!r} is not the id of a finding.", advice="Give ids as the API gave them.")
+        keys.append(int(text))
+    return keys

@@ -19,7 +19,7 @@ from atalaya.apps.events.marks.forms import AnswerForm, MarkForm
 from atalaya.apps.events.models import Finding
 from atalaya.apps.events.queries import findings_visible_to
 from atalaya.apps.people.rights import Right, asker, needs
-from atalaya.core.errors import AtalayaError
+from atalaya.core.errors import AtalayaError, BadInput
 
 SHOWN = 20
 
@@ -46,10 +46,11 @@ def mark(request: HttpRequest) -> HttpResponse:
 
 def _chosen(request: HttpRequest, keys: list[str]) -> list[Finding]:
     """The findings with these keys. 404 unless all of them are visible."""
-    if len(keys) > actions.MOST or not all(key.removeprefix("-").isdigit() and len(key) < 21 for key in keys):
-        raise Http404
-    wanted = {int(key) for key in keys}
-    if any(not -(2**63) <= key < 2**63 for key in wanted):
+    try:
+        wanted = set(queries.keys_of(keys[: actions.MOST + 1]))
+    except BadInput as error:
+        raise Http404 from error
+    if len(wanted) > actions.MOST:
         raise Http404
     found = list(
         findings_visible_to(asker(request)).filter(pk__in=wanted).order_by("-severity", "first_seen")
