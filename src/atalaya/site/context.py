@@ -64,7 +64,7 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("registry:networks", _("Networks"), "network", Right.READ_REGISTRY),
             Place("registry:certificates", _("Keys"), "key", Right.READ_REGISTRY),
             Place("registry:teams", _("Teams"), "lamp", Right.READ_REGISTRY),
-            Place("portal:ours", _("Ours, and what we propose"), "edit", Right.PROPOSE_CHANGES, member=True),
+            Place("portal:ours", _("Propose changes"), "edit", Right.PROPOSE_CHANGES, member=True),
             Place("portal:proposals", _("Proposed changes"), "edit", Right.READ_REGISTRY, team=True),
         ),
     ),
