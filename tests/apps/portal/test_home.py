@@ -21,7 +21,12 @@ def make(
 ) -> Finding:
     """A finding first and last seen on these days of May 2026."""
     moments = [datetime(2026, 5, day, 12, tzinfo=UTC) for day in (first, last)]
-    values = {"type": "vulnerable-system", "address": f"192.0.2.{key}", "feed": "x", "changed_at": moments[1]} | more
+    values = {
+        "type": "vulnerable-system",
+        "address": f"192.0.2.{key}",
+        "feed": "x",
+        "changed_at": moments[1],
+    } | more
     return Finding.objects.create(
         key=key, state="TT", organisation=world.port, severity=severity, first_seen=moments[0],
         last_seen=moments[1], status=status, **values,
@@ -111,7 +116,9 @@ def test_it_tells_members_what_the_team_answered(owned: World, findings: list[Fi
     assert "with your certificate" not in owned.client(owned.other_member).get("/portal/").content.decode()
 
 
-@pytest.mark.parametrize(("language", "words"), [("es", "exposición"), ("fr", "exposition"), ("pt-br", "exposição")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("es", "exposición"), ("fr", "exposition"), ("pt-br", "exposição")]
+)
 def test_it_speaks_the_members_language(owned: World, language: str, words: str) -> None:
     client = owned.client(owned.member)
     client.cookies["django_language"] = language

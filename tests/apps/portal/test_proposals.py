@@ -50,7 +50,13 @@ def test_it_changes_and_removes_a_network(world: World, network: Network) -> Non
 
 
 def test_it_adds_a_contact(world: World) -> None:
-    values = {"name": "Ann", "email": "ann@port.example", "role": "security", "priority": "1", "active": "yes"}
+    values = {
+        "name": "Ann",
+        "email": "ann@port.example",
+        "role": "security",
+        "priority": "1",
+        "active": "yes",
+    }
     actions.accept(ask(world, **values), by=world.handler)
     made = Contact.objects.get()
     assert (made.email, made.active, made.organisation) == ("ann@port.example", True, world.port)
@@ -135,7 +141,14 @@ def test_it_shows_problems_beside_the_fields(world: World) -> None:
     address = f"/portal/of/{world.port.pk}/networks/propose/"
     page = world.client(world.member).post(address, form).content.decode()
     assert "bits set" in page and not Proposal.objects.exists()
-    contact = {"name": "Ann", "role": "security", "language": "en", "priority": "1", "timezone": "UTC", "propose": "1"}
+    contact = {
+        "name": "Ann",
+        "role": "security",
+        "language": "en",
+        "priority": "1",
+        "timezone": "UTC",
+        "propose": "1",
+    }
     address = f"/portal/of/{world.port.pk}/contacts/propose/"
     assert "cannot be reached" in world.client(world.member).post(address, contact).content.decode()
 

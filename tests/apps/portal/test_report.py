@@ -32,7 +32,9 @@ def words_of(pdf: bytes, folder: Path) -> str:
 
 
 def test_it_gathers_the_months_numbers(owned: World, take: Take) -> None:
-    take([line(f"192.0.2.{n}", days_ago=0.01 * n) for n in range(1, 6)] + [line("198.51.100.9", days_ago=0.01)])
+    take(
+        [line(f"192.0.2.{n}", days_ago=0.01 * n) for n in range(1, 6)] + [line("198.51.100.9", days_ago=0.01)]
+    )
     keys = list(Finding.objects.filter(organisation=owned.port).values_list("pk", flat=True))
     marks.mark(keys[:2], by=owned.member, kind="solved", reason="Patched")
     marks.mark(keys[2:3], by=owned.handler, kind="wrong", reason="Not ours")

@@ -128,7 +128,9 @@ def test_it_shows_the_secret_once(owned: World, findings: list[Finding], other: 
     assert actions.secret_of(hook) in page
     assert actions.secret_of(hook) not in member.get("/portal/connections/").content.decode()
     assert actions.secret_of(hook) not in member.get(f"/portal/webhooks/{hook.pk}/").content.decode()
-    assert "https address" in member.post("/portal/connections/", {**form, "url": "http://x/"}).content.decode()
+    assert (
+        "https address" in member.post("/portal/connections/", {**form, "url": "http://x/"}).content.decode()
+    )
     member.post(f"/portal/webhooks/{hook.pk}/try/")
     assert actions.deliver(Delivery.objects.get().pk) is None
     assert "200 seen" in member.get(f"/portal/webhooks/{hook.pk}/").content.decode()

@@ -49,7 +49,8 @@ def test_it_draws_each_shape_in_its_colour() -> None:
 
 def test_it_leaves_the_catching_area_of_a_pointer_out() -> None:
     shown, plain = (
-        on_paper(histogram_svg(LABELS, [Series("x", [1, 2, 3])], title="T", hover=hover))[1] for hover in (True, False)
+        on_paper(histogram_svg(LABELS, [Series("x", [1, 2, 3])], title="T", hover=hover))[1]
+        for hover in (True, False)
     )
     assert zlib.crc32(_commands(shown)) == zlib.crc32(_commands(plain))
 

@@ -73,7 +73,9 @@ def propose(
         organisation=organisation, kind=kind, target=row.pk if row else None, before=before, after=after,
         why=_clean(why), proposed_by=by, by_name=by.name[:120],
     )  # fmt: skip
-    _record("portal.proposal.made", proposal, by=by, why=proposal.why)
+    record(
+        "portal.proposal.made", by=by, target=proposal, state=organisation.state_id, detail=_detail(proposal)
+    )
     return proposal
 
 
@@ -84,10 +86,9 @@ def _clean(words: str) -> str:
     return words
 
 
-def _record(verb: str, proposal: Proposal, *, by: User | None, **more: Any) -> None:
-    detail = {"kind": proposal.kind, "act": proposal.act, "before": proposal.before, "after": proposal.after}
-    state = proposal.organisation.state_id
-    record(verb, by=by, target=proposal, state=state, detail={**detail, **more})
+def _detail(proposal: Proposal) -> dict[str, Any]:
+    told = ("kind", "act", "before", "after", "why", "answer")
+    return {name: getattr(proposal, name) for name in told}
 
 
 @transaction.atomic
@@ -105,7 +106,7 @@ def accept(proposal: Proposal, *, by: User, words: str = "") -> Proposal:
         _remove(row, by=by)
     else:
         _save(with_values(row or fresh_row(fresh.kind, fresh.organisation), fresh.after), by=by)
-    _answer(fresh, Status.ACCEPTED, words, by=by)
+    _answer(fresh, "accepted", words, by=by)
     return fresh
 
 
@@ -141,7 +142,7 @@ def refuse(proposal: Proposal, *, by: User, words: str) -> Proposal:
     fresh = _to_answer(proposal, by)
     if not words.strip():
         raise BadInput(_("Say why, so that the owner understands."))
-    _answer(fresh, Status.REFUSED, words, by=by)
+    _answer(fresh, "refused", words, by=by)
     return fresh
 
 
@@ -152,7 +153,7 @@ def withdraw(proposal: Proposal, *, by: User) -> Proposal:
     if Right.PROPOSE_CHANGES not in by.rights or not mine:
         raise NotAllowed(_("You may not take this back."))
     fresh = _waiting(proposal)
-    _answer(fresh, Status.WITHDRAWN, "", by=by)
+    _answer(fresh, "withdrawn", "", by=by)
     return fresh
 
 
@@ -179,7 +180,8 @@ def _answer(proposal: Proposal, status: str, words: str, *, by: User) -> None:
     proposal.status, proposal.answer = status, _clean(words)
     proposal.answered_at, proposal.answered_by = timezone.now(), by
     proposal.save()
-    _record(f"portal.proposal.{status}", proposal, by=by, words=proposal.answer)
+    state = proposal.organisation.state_id
+    record(f"portal.proposal.{status}", by=by, target=proposal, state=state, detail=_detail(proposal))
 
 
 def secret_of(hook: Webhook) -> str:

@@ -59,6 +59,8 @@ def keys_of(texts: Iterable[str]) -> list[int]:
     keys = []
     for text in texts:
         if not KEY.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
-            raise BadInput(f"{text[:30]!r} is not the id of a finding.", advice="Give ids as the API gave them.")
+            raise BadInput(
+                f"{text[:30]!r} is not the id of a finding.", advice="Give ids as the API gave them."
+            )
         keys.append(int(text))
     return keys
