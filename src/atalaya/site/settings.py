@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "atalaya.apps.ownership",
     "atalaya.apps.warning",
     "atalaya.apps.notices",
+    "atalaya.apps.portal",
     "atalaya.apps.desk",
     "django.contrib.auth",
     "django.contrib.contenttypes",

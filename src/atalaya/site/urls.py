@@ -17,6 +17,7 @@ urlpatterns = [
     path("ownership/", include("atalaya.apps.ownership.urls")),
     path("warning/", include("atalaya.apps.warning.urls")),
     path("notices/", include("atalaya.apps.notices.urls")),
+    path("portal/", include("atalaya.apps.portal.urls")),
     path("jobs/", include("atalaya.apps.jobs.urls")),
     path("records/", include("atalaya.apps.records.urls")),
     path("account/", include("atalaya.apps.people.account_urls")),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from atalaya.apps.events import views, views_explorer, views_files
+from atalaya.apps.events.marks import views as marks
 
 
 class FindingKey:
@@ -43,7 +44,10 @@ urlpatterns = [
     path("compare/", views_explorer.explorer, name="compare"),
     path("of/<sha256:raw_file>/<int:raw_row>/", views.event, name="event"),
     path("findings/", views.findings, name="findings"),
+    path("findings/mark/", marks.mark, name="mark"),
     path("findings/<finding:key>/", views.finding, name="finding"),
+    path("marks/<uuid:pk>/answer/", marks.answer, name="answer"),
+    path("marks/<uuid:pk>/back/", marks.take_back, name="take_back"),
     path("files/", views_files.files, name="files"),
     path("files/add/", views_files.upload, name="upload"),
     path("files/<uuid:pk>/", views_files.file, name="file"),
