@@ -387,3 +387,9 @@ def name_of(url: str, headers: Mapping[str, str]) -> str:
 
 def _reason(error: BaseException) -> str:
     return (str(error) or type(error).__name__)[:200]
+
+
+def look(request: Request, line: Line) -> Mapping[str, str]:
+    """The header fields of the answer, without its body. Raises as `fetch`."""
+    with _answer(request, line, {"Accept-Encoding": "gzip"}) as (answer, _url):
+        return {name.lower(): value for name, value in answer.getheaders()}
