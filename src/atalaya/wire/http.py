@@ -306,6 +306,8 @@ def _answer(
                 return
             url = urljoin(url, answer.getheader("Location", ""))
             if _origin(checked(url)) != _origin(parts):
+                if body is not None:
+                    raise Refused(f"{parts.hostname} leads what we send to another host.")
                 secret = {}
             if parts.scheme == "https" and not url.startswith("https:"):
                 raise Refused(f"{parts.hostname} leads to an address without TLS.")

@@ -151,7 +151,7 @@ def _take_all(source: Source, run: Run, held: _Held, folder: Path, *, by: User |
 
 def _take(source: Source, run: Run, delivery: Delivery, *, by: User | None) -> None:
     """Keep one file; then, in one transaction, note that it came and where to go on."""
-    if delivery.path.stat().st_size:
+    if delivery.path is not None and delivery.path.stat().st_size:
         ingest, created = events.receive(
             delivery.path, by=by, state=source.state_id, name=delivery.name, channel=Ingest.Channel.SOURCE,
             feed=source.feed,
@@ -159,7 +159,8 @@ def _take(source: Source, run: Run, delivery: Delivery, *, by: User | None) -> N
         run.files += _note(run, ingest, created)
     source.memory = {**source.memory, **delivery.memory}
     Source.objects.filter(pk=source.pk).update(memory=source.memory)
-    delivery.path.unlink(missing_ok=True)
+    if delivery.path is not None:
+        delivery.path.unlink(missing_ok=True)
 
 
 def _note(run: Run, ingest: Ingest, created: bool) -> bool:

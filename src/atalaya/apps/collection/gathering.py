@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import ngettext
 
 from atalaya.apps.collection import sealing
 from atalaya.apps.collection.models import Source
 from atalaya.core.errors import BadInput
-from atalaya.wire import http, paging
+from atalaya.core.formats import indicators
+from atalaya.wire import http, misp, paging, shadowserver, taxii
 from atalaya.wire.bandwidth import Bucket
 from atalaya.wire.guard import Guard
 from atalaya.wire.http import Line, Request, Version
@@ -21,13 +25,20 @@ from atalaya.wire.http import Line, Request, Version
 PLACE = "{key}"
 """Where the address of a source says so, its key is put in."""
 PROBE_SECONDS = 10.0
+SHADOWSERVER_DAYS = 3
+"""Days back that reports are looked for: some come late."""
+FIRST_DAYS = 30
+"""Days back that the first fetch of indicators goes, where nobody says otherwise."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One file that came. `memory` is what the source has to remember as soon as the file is kept."""
+    """One file that came, or None where there is only something to remember.
 
-    path: Path
+    `memory` is what the source has to remember as soon as the file is kept.
+    """
+
+    path: Path | None
     name: str
     memory: dict[str, Any]
 
@@ -39,7 +50,15 @@ def deliveries(source: Source, line: Line, folder: Path) -> Iterator[Delivery]:
 
 def probe(source: Source, line: Line) -> str:
     """Ask the source whether it would give something; what it answered, in a few words. Raises AtalayaError."""
+    if source.kind == Source.Kind.SHADOWSERVER:
+        return ngettext(
+            "%(count)s report", "%(count)s reports", n := len(_available(source, line, folder_of(source)))
+        ) % {"count": n}
     request = _request(source)
+    if source.kind == Source.Kind.MISP:
+        request = replace(request, url=f"{request.url.rstrip('/')}/manifest.json")
+    if source.kind == Source.Kind.TAXII:
+        request = replace(request, headers={"Accept": taxii.MEDIA})
     answer = http.look(request, line)
     size = answer.get("content-length", "")
     return ", ".join(filter(None, [answer.get("content-type", ""), f"{size} bytes" if size else ""]))
@@ -98,4 +117,73 @@ def _pages(source: Source, request: Request, line: Line, folder: Path, style: st
         yield Delivery(came.path, came.name, {})
 
 
-_KINDS: dict[str, Callable[[Source, Line, Path], Iterator[Delivery]]] = {Source.Kind.HTTP: _from_web}
+def _account(source: Source) -> shadowserver.Account:
+    files = str(source.options.get("files", shadowserver.FILES))
+    return shadowserver.Account(source.login, secret_of(source), source.address, files)
+
+
+def _available(source: Source, line: Line, folder: Path) -> list[shadowserver.Report]:
+    today = timezone.now().date()
+    days = int(source.options.get("days", SHADOWSERVER_DAYS))
+    if source.last_good_at:
+        # After a long time without a line: everything since.
+        days = max(SHADOWSERVER_DAYS, (today - source.last_good_at.date()).days + 2)
+    lists = [name.strip() for name in str(source.options.get("reports", "")).split(",") if name.strip()]
+    first = today - timedelta(days=days)
+    return shadowserver.available(_account(source), line, folder, first=first, last=today, lists=lists)
+
+
+def _from_shadowserver(source: Source, line: Line, folder: Path) -> Iterator[Delivery]:
+    wanted = _available(source, line, folder)
+    seen = dict(source.memory.get("seen", {}))
+    # Only what the list can still name has to be remembered.
+    seen = {one.id: one.day for one in wanted if one.id in seen}
+    for report, came in shadowserver.reports(_account(source), line, folder, wanted, known=set(seen)):
+        seen[report.id] = report.day
+        yield Delivery(came.path, came.name, {"seen": dict(seen)})
+
+
+def _from_misp(source: Source, line: Line, folder: Path) -> Iterator[Delivery]:
+    request, memory = _request(source), source.memory
+    known = Version(memory.get("etag", ""), memory.get("modified", ""))
+    manifest = misp.manifest(request, line, folder, known=known)
+    if manifest is None:
+        return
+    since = memory.get("since") or int(timezone.now().timestamp()) - 86400 * _days(source)
+    seen = {uuid: second for uuid, second in memory.get("seen", {}).items() if uuid in manifest.events}
+    wanted = {
+        uuid: second for uuid, second in manifest.events.items()
+        if second >= since and second > seen.get(uuid, 0)
+    }  # fmt: skip
+    for uuid, came in misp.events(request, line, folder, wanted):
+        seen[uuid] = wanted[uuid]
+        path = came.path if indicators.gives_rows(came.path.read_bytes(), "misp") else None
+        yield Delivery(path, came.name, {"seen": dict(seen), "since": since})
+    version = {"etag": manifest.version.etag, "modified": manifest.version.modified}
+    yield Delivery(None, "", {**version, "seen": seen, "since": since})
+
+
+def _from_taxii(source: Source, line: Line, folder: Path) -> Iterator[Delivery]:
+    after = source.memory.get("added_after", "")
+    if not after:
+        first = timezone.now() - timedelta(days=_days(source))
+        after = first.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    latest = after
+    for page in taxii.pages(_request(source), line, folder, added_after=after):
+        latest = page.added_last or latest
+        if page.objects and indicators.gives_rows(page.file.path.read_bytes(), "stix"):
+            yield Delivery(page.file.path, page.file.name, {})
+    # Only when all pages are kept: objects added at the same moment may stand on two of them.
+    yield Delivery(None, "", {"added_after": latest})
+
+
+def _days(source: Source) -> int:
+    return int(source.options.get("days", FIRST_DAYS))
+
+
+_KINDS: dict[str, Callable[[Source, Line, Path], Iterator[Delivery]]] = {
+    Source.Kind.HTTP: _from_web,
+    Source.Kind.SHADOWSERVER: _from_shadowserver,
+    Source.Kind.MISP: _from_misp,
+    Source.Kind.TAXII: _from_taxii,
+}

@@ -63,7 +63,7 @@ class Feed:
     provider: str
     documentation: str = ""
     format: str = "csv"
-    """csv or jsonlines."""
+    """One of `loader.FORMATS`."""
     files: tuple[str, ...] = ()
     """Regular expressions on the whole file name, without .gz and .zip."""
     signature: tuple[frozenset[str], ...] = ()

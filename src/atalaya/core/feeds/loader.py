@@ -19,7 +19,7 @@ from atalaya.core.schema.columns import BY_FIELD, COLUMNS, SEVERITIES
 
 Table = Mapping[str, Any]
 
-FORMATS = ("csv", "jsonlines")
+FORMATS = ("csv", "jsonlines", "misp", "stix")
 CLASS = ("classification.taxonomy", "classification.type", "classification.identifier")
 FEED_KEYS: dict[str, type | tuple[type, ...]] = {
     "code": str, "name": str, "provider": str, "documentation": str, "format": str, "files": list,
