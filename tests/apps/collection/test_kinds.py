@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
+import io
 import json
 import time
+import zipfile
 from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.wire.webserver import Asked, Site, Thing
+from tests.wire.mailserver import PASSWORD, USER, mailserver
+from tests.wire.postbox import authority
+from tests.wire.webserver import Asked, Site, Thing, website
 
 from atalaya.apps.collection import actions, gathering
 from atalaya.apps.collection.models import Run, Source
@@ -221,3 +228,41 @@ def test_it_fetches_what_was_added_to_a_taxii_collection(site: Site, source: Mak
     worker.run_all()
     assert sum(Ingest.objects.values_list("rows_kept", flat=True)) == 6
     assert not Ingest.objects.exclude(status="done").exists()
+
+
+def test_it_fetches_files_out_of_a_mailbox(site: Site, source: Make, tmp_path: Path, settings: Any) -> None:
+    certificate, key = authority(tmp_path)
+    changed = dataclasses.replace(settings.CONFIG.collection, ca_file=str(certificate))
+    settings.CONFIG = dataclasses.replace(settings.CONFIG, collection=changed)
+    with mailserver(certificate, key) as box, website((certificate, key)) as linked:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr(
+                "2026-11-20-scan_rdp-x.csv",
+                SCAN + "2026-11-20 10:00:00,high,192.0.2.1,tcp,3389,,rdp,,,,,,,\n",
+            )
+        message = EmailMessage()
+        message.set_content(f"Your report: {linked.url}/report\nhttps://evil.example/\n")
+        message.add_attachment(
+            packed.getvalue(), maintype="application", subtype="zip", filename="report.zip"
+        )
+        kept = box.put(message.as_bytes())
+        name = "2026-11-20-scan_telnet-x.csv"
+        body = (SCAN + "2026-11-20 10:00:00,high,192.0.2.1,tcp,23,,telnet,,,,,,,\n").encode()
+        linked.put("/report", body, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        row = source(
+            f"imaps://127.0.0.1:{box.port}", kind="imap", auth="basic", login=USER, secret=PASSWORD, feed="",
+            options={"folder": "INBOX", "hosts": "127.0.0.1"},
+        )  # fmt: skip
+        assert gathering.probe(row, gathering.line()) == "INBOX"
+        found = run(row)
+        assert (found.files, found.message) == (2, "")
+        assert kept.flags == {"\\Seen"}
+        assert run(row).result == "same"
+        message = EmailMessage()
+        message.set_content(f"Gone: {linked.url}/gone\n")
+        dead, kept = box.put(message.as_bytes()), box.put(EmailMessage().as_bytes())
+        assert "404" in run(row).message
+        assert (dead.flags, kept.flags) == ({"\\Seen"}, {"\\Seen"}), "a dead link holds up no other mail"
+    worker.run_all()
+    assert set(Ingest.objects.values_list("name", "rows_kept")) == {("report.zip", 1), (name, 1)}

@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
@@ -15,9 +16,9 @@ from django.utils.translation import ngettext
 
 from atalaya.apps.collection import sealing
 from atalaya.apps.collection.models import Source
-from atalaya.core.errors import BadInput
+from atalaya.core.errors import AtalayaError, BadInput
 from atalaya.core.formats import indicators
-from atalaya.wire import http, misp, paging, shadowserver, taxii
+from atalaya.wire import http, imap, misp, paging, shadowserver, taxii
 from atalaya.wire.bandwidth import Bucket
 from atalaya.wire.guard import Guard
 from atalaya.wire.http import Line, Request, Version
@@ -54,6 +55,10 @@ def probe(source: Source, line: Line) -> str:
         return ngettext(
             "%(count)s report", "%(count)s reports", n := len(_available(source, line, folder_of(source)))
         ) % {"count": n}
+    if source.kind == Source.Kind.IMAP:
+        mailbox = _mailbox(source)
+        with imap.opened(mailbox, line):
+            return mailbox.folder
     request = _request(source)
     if source.kind == Source.Kind.MISP:
         request = replace(request, url=f"{request.url.rstrip('/')}/manifest.json")
@@ -177,6 +182,42 @@ def _from_taxii(source: Source, line: Line, folder: Path) -> Iterator[Delivery]:
     yield Delivery(None, "", {"added_after": latest})
 
 
+def _mailbox(source: Source) -> imap.Mailbox:
+    parts, options = urlsplit(source.address), source.options
+    folder = str(options.get("folder", "") or "INBOX")
+    move_to = str(options.get("move_to", ""))
+    return imap.Mailbox(
+        parts.hostname or "", parts.port or 993, source.login, secret_of(source), folder, move_to
+    )
+
+
+def _from_mailbox(source: Source, line: Line, folder: Path) -> Iterator[Delivery]:
+    mailbox = _mailbox(source)
+    hosts = {name.strip().lower() for name in str(source.options.get("hosts", "")).split(",") if name.strip()}
+    problems = []
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with imap.opened(mailbox, line) as server:
+        for mail in imap.mails(server, mailbox, line, hosts=hosts):
+            for file in mail.attachments:
+                path = folder / "attachment"
+                path.write_bytes(file.data)
+                yield Delivery(path, file.name, {})
+            for link in mail.links:
+                try:
+                    came = http.fetch(Request(link), line, folder / "link")
+                except AtalayaError as error:
+                    if not error.permanent:
+                        raise
+                    # A link that leads nowhere must not hold up the mails behind it: the run tells of it.
+                    problems.append(str(error))
+                    continue
+                if came is not None:
+                    yield Delivery(came.path, came.name, {})
+            problems += [mail.problem] if mail.problem else []
+    if problems:
+        raise BadInput(" ".join(problems[:3]))
+
+
 def _days(source: Source) -> int:
     return int(source.options.get("days", FIRST_DAYS))
 
@@ -186,4 +227,5 @@ _KINDS: dict[str, Callable[[Source, Line, Path], Iterator[Delivery]]] = {
     Source.Kind.SHADOWSERVER: _from_shadowserver,
     Source.Kind.MISP: _from_misp,
     Source.Kind.TAXII: _from_taxii,
+    Source.Kind.IMAP: _from_mailbox,
 }

@@ -57,18 +57,16 @@ _MALWARE = re.compile(r'misp-galaxy:(?:malpedia|ransomware|botnet|rat|banker|ste
 def read_misp(stream: BufferedIOBase, *, columns: Collection[str], first_row: int = 1) -> Iterator[Batch]:
     """Yield the attributes for detection of one MISP event (or a list of events). Raises BadInput."""
     told = _json(stream)
-    events = (
-        told if isinstance(told, list) else told.get("response", [told]) if isinstance(told, dict) else []
-    )
-    items = (item for event in events if isinstance(event, dict) for item in _misp_items(event))
+    listed = told.get("response") or [told] if isinstance(told, dict) else told
+    items = (item for event in _dicts(listed) for item in _misp_items(event))
     return jsonlines.of_items(items, columns=columns, first_row=first_row)
 
 
 def read_stix(stream: BufferedIOBase, *, columns: Collection[str], first_row: int = 1) -> Iterator[Batch]:
     """Yield the values of the indicators of one STIX bundle or TAXII envelope. Raises BadInput."""
     told = _json(stream)
-    objects = told.get("objects", []) if isinstance(told, dict) else []
-    indicators = (one for one in objects if isinstance(one, dict) and one.get("type") == "indicator")
+    objects = _dicts(told.get("objects")) if isinstance(told, dict) else []
+    indicators = (one for one in objects if one.get("type") == "indicator")
     items = (item for one in indicators for item in _stix_items(one))
     return jsonlines.of_items(items, columns=columns, first_row=first_row)
 
@@ -188,7 +186,8 @@ def _stix_items(indicator: dict[str, Any]) -> Iterator[Item]:
 
 
 def _stix_tlp(references: Any) -> str | None:
-    markings = [str(one).removeprefix("marking-definition--") for one in references or []]
+    listed = references if isinstance(references, list) else []
+    markings = [str(one).removeprefix("marking-definition--") for one in listed]
     found = [STIX_TLP[one] for one in markings if one in STIX_TLP]
     return next((one for one in ("red", "amber+strict", "amber", "green", "clear") if one in found), None)
 
