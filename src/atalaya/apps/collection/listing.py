@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from atalaya.apps.collection.models import Run, Source
@@ -31,7 +31,7 @@ def rows_cell(usual: Usual, name: str) -> SafeString:
     """The rows of the last fetch, a small line of those before, and a word when it is not as usual."""
     if usual.last is None:
         return SafeString('<span class="faint no">–</span>')
-    words = {"less": _now("fewer than usual"), "more": _now("more than usual")}
+    words = {"less": gettext("fewer than usual"), "more": gettext("more than usual")}
     word = ui.badge(words[usual.verdict], "warn") if usual.verdict else ""
     line = SafeString(sparkline_svg(usual.rows, title=name)) if len(usual.rows) > 1 else ""
     return format_html("{} {} {}", ui.number(usual.last), line, word)
@@ -61,7 +61,7 @@ def sources(usual: Mapping[UUID, Usual]) -> Listing:
     return Listing(
         name="sources",
         columns=(
-            Column("name", _("Source"), sort="name", link=source_url),
+            Column("name", _("Name"), sort="name", link=source_url),
             Column("status", _("Status"), kind="status", sort="status"),
             Column("kind", _("Kind"), cell=lambda one: one.get_kind_display(), sort="kind", minor=True),
             Column("last_good_at", _("Last good fetch"), kind="time", sort="last_good_at"),
