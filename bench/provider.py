@@ -45,6 +45,7 @@ class Provider:
     def __init__(self, start: datetime, end: datetime, now: Now) -> None:
         self._now, self.start, self.end = now, start, end
         self._count = 0
+        self._given: dict[tuple[str, str], int] = {}
         self.lists = {name: self._rows(rate) for name, rate in (("small", 3), ("middle", 12), ("large", 40))}
         self.reports = [(start + timedelta(hours=6, minutes=8 * n), self._numbers(1500)) for n in range(30)]
         self.events = [(start + timedelta(minutes=40 * n), self._numbers(20)) for n in range(36)]
@@ -64,6 +65,15 @@ class Provider:
     def published(self) -> set[str]:
         """The address of every row of the day."""
         return {address(number) for number in range(self._count)}
+
+    @property
+    def needed(self) -> int:
+        """Bytes of everything that was given, each version of each thing once."""
+        return sum(self._given.values())
+
+    def given(self, path: str, tag: str, size: int) -> None:
+        """Note that this version of a thing was given."""
+        self._given[path, tag] = size
 
     def now(self) -> datetime:
         return min(self._now(), self.end)
@@ -91,8 +101,8 @@ class Provider:
         rows = [row for row in self.lists[name] if until - WINDOW < row.at <= until]
         return b"".join(
             b'{"time.source": "%s", "source.ip": "%s", "source.port": 443, "classification.type": "infected-system", '
-            b'"malware.name": "family%d", "extra.note": "seen by a sensor of the provider"}\n'
-            % (row.at.isoformat().encode(), address(row.number).encode(), row.number % 7)
+            b'"malware.name": "family%d", "malware.hash.sha256": "%s"}\n'
+            % (row.at.isoformat().encode(), address(row.number).encode(), row.number % 7, _sha256(row.number))
             for row in rows
         )
 
@@ -152,6 +162,11 @@ class Provider:
         return json.dumps(told).encode(), {"X-TAXII-Date-Added-Last": _stamp(part[-1].at)} if part else {}
 
 
+def _sha256(number: int) -> bytes:
+    """What does not pack well, as in real feeds."""
+    return hashlib.sha256(b"%d" % number).hexdigest().encode()
+
+
 def _uuid(number: int) -> str:
     return f"5f1e3a52-0000-4000-8000-{number:012d}"
 
@@ -183,14 +198,17 @@ class Handler(BaseHTTPRequestHandler):
         tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
         if self.headers.get("If-None-Match") == tag:
             return self._send(304, b"", {})
-        packed = gzip.compress(data, 6, mtime=0)
-        headers |= {"ETag": tag, "Content-Encoding": "gzip"}
+        headers["ETag"] = tag
+        if "large" not in self.path:
+            data = gzip.compress(data, 6, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        self.provider.given(self.path, tag, len(data))
         wanted = self.headers.get("Range", "")
         if wanted and self.headers.get("If-Range") == tag:
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
-            where = {"Content-Range": f"bytes {start}-{len(packed) - 1}/{len(packed)}"}
-            return self._send(206, packed[start:], {**headers, **where})
-        self._send(200, packed, headers)
+            where = {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
+            return self._send(206, data[start:], {**headers, **where})
+        self._send(200, data, headers)
 
     def _send(self, status: int, data: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -215,7 +233,7 @@ class ThinLine:
     round_trip: float = 0.6
     stall: float = 30.0
     dice: random.Random = field(default_factory=lambda: random.Random(256))
-    bytes: int = 0
+    volume: int = 0
     connections: int = 0
     broken: int = 0
     refused: int = 0
@@ -244,7 +262,7 @@ class ThinLine:
         client.close()
 
     def _passes(self, count: int) -> None:
-        self.bytes += count
+        self.volume += count
         self.move(count * 8 / self.bits_per_second)
 
     def _break(self, client: socket.socket, piece: bytes) -> None:

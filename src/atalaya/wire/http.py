@@ -324,7 +324,7 @@ class _Connection(http.client.HTTPConnection):
     def __init__(self, line: Line, parts: SplitResult) -> None:
         self._line = line
         self._tls = parts.scheme == "https"
-        self.default_port = 443 if self._tls else 80  # type: ignore[misc]
+        self.default_port = 443 if self._tls else 80
         host = (parts.hostname or "").encode("idna").decode()
         super().__init__(host, parts.port or self.default_port, timeout=line.timeout)
 

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
+from typing import Any
 from urllib.parse import urlsplit
 
 from atalaya.core import limits
@@ -183,7 +184,8 @@ class _Guarded(imaplib.IMAP4_SSL):
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
         plain = self._line.guard.connect(self.host, self.port, timeout=timeout or self._line.timeout)
-        return self.ssl_context.wrap_socket(plain, server_hostname=self.host)
+        safe: socket.socket = self.ssl_context.wrap_socket(plain, server_hostname=self.host)
+        return safe
 
 
 def _connect(mailbox: Mailbox, line: Line) -> imaplib.IMAP4_SSL:
@@ -216,7 +218,7 @@ def _quiet() -> Iterator[None]:
         return
 
 
-def _good(answer: tuple[str, list[object]], what: str) -> list[object]:
+def _good(answer: tuple[str, list[Any]], what: str) -> list[Any]:
     kind, told = answer
     if kind != "OK":
         first = told[0] if told else b""

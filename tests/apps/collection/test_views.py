@@ -73,6 +73,7 @@ def test_it_has_a_form_for_each_kind(world: World, data: object, kind: str) -> N
         ({"auth": "header", "login": "X Key:", "secret": "x"}, "login"),
         ({"auth": "address", "secret": "x"}, "address"),
         ({"auth": "hmac", "login": "x", "secret": "x"}, "auth"),
+        ({"auth": "nonsense"}, "auth"),
         ({"silent_hours": "0"}, "silent_hours"),
     ],
 )
@@ -81,6 +82,23 @@ def test_it_refuses_what_cannot_work(world: World, data: object, changes: dict[s
     assert answer.status_code == 200
     assert field in answer.context["form"].errors
     assert not Source.objects.exists()
+
+
+def test_it_adds_a_mailbox_with_its_password(world: World, data: object) -> None:
+    client, url = world.client(world.handler), reverse("collection:add") + "?kind=imap"
+    form = {
+        "name": "Mail",
+        "address": "imaps://mail.example.org",
+        "every_minutes": "15",
+        "silent_hours": "48",
+        "login": "me",
+    }
+    assert "secret" in client.post(url, form).context["form"].errors
+    wrong = client.post(url, {**form, "secret": "geheim", "address": "imap://mail.example.org"})
+    assert "address" in wrong.context["form"].errors
+    client.post(url, {**form, "secret": "geheim"})
+    row = Source.objects.get()
+    assert (row.kind, row.auth, row.login, gathering.secret_of(row)) == ("imap", "basic", "me", "geheim")
 
 
 def test_it_never_shows_a_secret_again(source: Make, world: World) -> None:

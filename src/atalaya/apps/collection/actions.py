@@ -284,6 +284,6 @@ def watch(*, by: User | None = None) -> int:
 def note_rows(ingest_id: UUID | str, *, by: User | None = None) -> None:
     """Add up the rows of the run that brought this file. Does nothing for a file that came another way."""
     with suppress(Fetched.DoesNotExist):
-        run = Fetched.objects.get(ingest=ingest_id).run_id
+        run = Fetched.objects.get(ingest_id=ingest_id).run_id
         rows = Fetched.objects.filter(run=run).aggregate(sum=Sum("ingest__rows_read"))["sum"] or 0
         Run.objects.filter(pk=run).update(rows=rows)

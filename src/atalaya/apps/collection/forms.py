@@ -26,7 +26,7 @@ EVERY: dict[int, Any] = {
     120: gettext_lazy("every 2 hours"), 180: gettext_lazy("every 3 hours"), 360: gettext_lazy("every 6 hours"),
     720: gettext_lazy("every 12 hours"), 1440: gettext_lazy("every day"), 10080: gettext_lazy("every week"),
 }  # fmt: skip
-AUTH: dict[str, tuple[Auth, ...]] = {
+AUTH: dict[str, tuple[Source.Auth, ...]] = {
     Kind.HTTP: (Auth.NONE, Auth.BASIC, Auth.BEARER, Auth.HEADER, Auth.ADDRESS),
     Kind.MISP: (Auth.NONE, Auth.BASIC, Auth.BEARER, Auth.HEADER),
     Kind.TAXII: (Auth.NONE, Auth.BASIC, Auth.BEARER, Auth.HEADER),
@@ -42,6 +42,11 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     Kind.IMAP: ("folder", "move_to", "hosts"),
 }
 """Which options each kind has."""
+LABELS: dict[str, tuple[Any, Any]] = {
+    Kind.SHADOWSERVER: (gettext_lazy("API key"), gettext_lazy("Secret")),
+    Kind.IMAP: (gettext_lazy("User"), gettext_lazy("Password")),
+}
+"""What user and secret are called where only one kind of credentials is taken."""
 FIXED_FEED: dict[str, str] = {Kind.MISP: "misp-feed", Kind.TAXII: "taxii-indicators"}
 """What these kinds bring is always of this feed."""
 EXAMPLES: dict[str, Any] = {
@@ -128,6 +133,11 @@ class SourceForm(forms.Form):
             del fields["feed"]
         fields["every_minutes"].choices = _periods(source.every_minutes)
         fields["auth"].choices = [(one.value, one.label) for one in AUTH[source.kind]]
+        if source.kind in LABELS:
+            fields["login"].label, fields["secret"].label = LABELS[source.kind]
+            fields["login"].required, fields["secret"].required = True, not source.sealed
+        if len(AUTH[source.kind]) == 1:
+            del fields["auth"]
         fields["address"].help_text = EXAMPLES[source.kind]
         if source.sealed:
             fields["secret"].help_text = _("One is kept, and is never shown. Leave this empty to keep it.")
@@ -166,7 +176,7 @@ class SourceForm(forms.Form):
         source.name, source.address = cleaned["name"].strip(), cleaned["address"]
         source.feed = FIXED_FEED.get(source.kind, cleaned.get("feed", ""))
         source.every_minutes, source.silent_hours = cleaned["every_minutes"], cleaned["silent_hours"]
-        source.auth = cleaned["auth"] or AUTH[source.kind][0].value
+        source.auth = cleaned.get("auth") or AUTH[source.kind][0].value
         source.login = cleaned["login"] if source.auth not in (Auth.NONE, Auth.BEARER, Auth.ADDRESS) else ""
         source.options = {
             name: cleaned[name] for name in OPTIONS[source.kind] if cleaned.get(name) not in (None, "")

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -85,7 +86,7 @@ def add(request: HttpRequest) -> HttpResponseBase:
         raise Http404
     row = offered(kind, feed, state_of(asker(request)))
     tabs = [
-        Tab(str(label), f"?{urlencode({'kind': value, 'feed': feed})}", current=value == kind)
+        Tab(capfirst(str(label)), f"?{urlencode({'kind': value, 'feed': feed})}", current=value == kind)
         for value, label in Source.Kind.choices
     ]
     return _edited(request, row, _("Add a source"), reverse("collection:list"), tabs)
