@@ -45,8 +45,9 @@ class Provider:
     def __init__(self, start: datetime, end: datetime, now: Now) -> None:
         self._now, self.start, self.end = now, start, end
         self._count = 0
+        self._kept: dict[str, tuple[str, bytes]] = {}
         self._given: dict[tuple[str, str], int] = {}
-        self.lists = {name: self._rows(rate) for name, rate in (("small", 3), ("middle", 12), ("large", 40))}
+        self.lists = {name: self._rows(rate) for name, rate in (("small", 3), ("middle", 12), ("large", 20))}
         self.reports = [(start + timedelta(hours=6, minutes=8 * n), self._numbers(1500)) for n in range(30)]
         self.events = [(start + timedelta(minutes=40 * n), self._numbers(20)) for n in range(36)]
         self.objects = self._rows(0.35)
@@ -98,6 +99,11 @@ class Provider:
         # Published anew every ten minutes.
         until = self.now().replace(minute=self.now().minute // 10 * 10, second=0, microsecond=0)
         until = max(until, self.end) if self.now() >= self.end else until
+        if self._kept.get(name, ("", b""))[0] != until.isoformat():
+            self._kept[name] = (until.isoformat(), self._list_until(name, until))
+        return self._kept[name][1]
+
+    def _list_until(self, name: str, until: datetime) -> bytes:
         rows = [row for row in self.lists[name] if until - WINDOW < row.at <= until]
         return b"".join(
             b'{"time.source": "%s", "source.ip": "%s", "source.port": 443, "classification.type": "infected-system", '
