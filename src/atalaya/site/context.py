@@ -57,6 +57,7 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("registry:organisations", _("Organisations"), "registry", Right.READ_REGISTRY),
             Place("registry:contacts", _("Contacts"), "user", Right.READ_REGISTRY),
             Place("registry:networks", _("Networks"), "network", Right.READ_REGISTRY),
+            Place("ownership:list", _("Owners of the past"), "clock", Right.READ_REGISTRY, team=True),
             Place("registry:certificates", _("Keys"), "key", Right.READ_REGISTRY),
             Place("registry:teams", _("Teams"), "lamp", Right.READ_REGISTRY),
         ),

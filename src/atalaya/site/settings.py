@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "atalaya.apps.registry",
     "atalaya.apps.events",
     "atalaya.apps.collection",
+    "atalaya.apps.ownership",
     "atalaya.apps.notices",
     "atalaya.apps.desk",
     "django.contrib.auth",

@@ -14,6 +14,7 @@ urlpatterns = [
     path("people/", include("atalaya.apps.people.urls")),
     path("registry/", include("atalaya.apps.registry.urls")),
     path("events/", include("atalaya.apps.events.urls")),
+    path("ownership/", include("atalaya.apps.ownership.urls")),
     path("sources/", include("atalaya.apps.collection.urls")),
     path("notices/", include("atalaya.apps.notices.urls")),
     path("jobs/", include("atalaya.apps.jobs.urls")),

@@ -26,6 +26,8 @@ from atalaya.apps.jobs.models import Job
 from atalaya.apps.notices.listing import NOTICES
 from atalaya.apps.notices.models import Notice
 from atalaya.apps.notices.queries import visible_to as notices_visible_to
+from atalaya.apps.ownership.listing import ATTRIBUTIONS
+from atalaya.apps.ownership.queries import visible_to as attributions_visible_to
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, has
 from atalaya.apps.registry.listing import CERTIFICATES
@@ -101,6 +103,10 @@ def _team_needs(sight: Sight) -> Iterator[Need]:
     yield from _sources(sight)
     yield from _notices(sight)
     yield from _keys(sight)
+    yield _listed(
+        ATTRIBUTIONS, attributions_visible_to(sight.user), "ownership:list", {"status": "planned"}, "warn",
+        _("History to give to other owners"), _("Networks have changed: see what it means"),
+    )  # fmt: skip
     if has(sight.user, Right.MANAGE_NODE):
         yield _listed(
             JOBS, Job.objects.all(), "jobs:list", {"status": "dead"}, "bad",

@@ -83,7 +83,12 @@ def transaction(state: str, sha256: str) -> str:
 
 def part_path(day: date, source: str, number: int) -> str:
     """A new file name, relative to the table. `source` is the `mark` of a feed file, or MIXED."""
-    return f"day={day:%Y-%m-%d}/{EPOCH}-{source}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet"
+    return renamed(f"day={day:%Y-%m-%d}/{EPOCH}-{source}-{number:05d}")
+
+
+def renamed(start: str) -> str:
+    """A new file name that begins like another one, up to its last dash: for the same events written anew."""
+    return f"{start}-{uuid.uuid4().hex[:12]}.parquet"
 
 
 def write_part(root: Path, path: str, events: Events, *, data_change: bool = True) -> AddAction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from atalaya.core.errors import AtalayaError
+from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
-from atalaya.core.store import compaction, findings, layout, reading
+from atalaya.core.store import attribution, compaction, findings, layout, reading
 from atalaya.core.store.draft import Draft
 from atalaya.core.store.question import Question, Scope
 
@@ -114,12 +115,19 @@ class EventTable:
         fewer = 0
         for day, paths in compaction.plan(self.manifest()):
             merged = compaction.write(self.path, day, paths)
-            if self._exchange(merged, paths):
+            if self._replace(merged, paths):
                 fewer += len(paths) - 1
-            elif merged.path not in set(layout.manifest(self.own())["path"]):
-                # A commit can be in the log although it was reported as failed: only the log knows.
-                (self.path / merged.path).unlink(missing_ok=True)
         return fewer
+
+    def _replace(self, written: AddAction, paths: list[str]) -> bool:
+        """`_exchange`, and away with the new file when it could not take the place of the old ones."""
+        if self._exchange(written, paths):
+            return True
+        # A commit can be in the log although it was reported as failed: only the log knows.
+        if written.path in set(layout.manifest(self.own())["path"]):
+            return True
+        (self.path / written.path).unlink(missing_ok=True)
+        return False
 
     def _exchange(self, merged: AddAction, paths: list[str]) -> bool:
         """Put a merged file in the place of others, as long as they are all there."""
@@ -130,6 +138,29 @@ class EventTable:
             if compaction.exchange(self.path, table, merged, paths):
                 return True
         return False
+
+    # -- owners --------------------------------------------------------------------------------------------------
+
+    def plan_attribution(self, state: str, networks: Networks) -> attribution.Plan:
+        """What `networks` would change in the events of a state; changes nothing."""
+        return attribution.plan(self.path, self.manifest(), state, networks)
+
+    def attribute_again(self, state: str, networks: Networks, paths: Iterable[str]) -> bool:
+        """Write some files anew with the owners that `networks` knows. False when one of them was merged away meanwhile.
+
+        May be killed at any moment and called again with a new plan.
+        """
+        complete = True
+        for path in paths:
+            if path not in set(self.manifest()["path"]):
+                complete = False
+                continue
+            complete &= self._replace(attribution.write(self.path, path, state, networks), [path])
+        return complete
+
+    def findings_with(self, state: str, keys: Keys, unfinished: Mapping[str, int | None]) -> pl.DataFrame:
+        """What the whole history says of some findings (see `findings.of_keys`)."""
+        return findings.of_keys(self.path, self.manifest(), state, keys, unfinished)
 
     # -- asking --------------------------------------------------------------------------------------------------
 
