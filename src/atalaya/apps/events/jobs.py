@@ -39,5 +39,6 @@ def forget_old_files() -> None:
 @periodic(hours=1)
 @job("events.compact")
 def compact() -> None:
-    """Merge small files of the event table, so that questions stay quick."""
+    """Merge small files of the event table and count the large ones, so that questions stay quick."""
     event_table().compact()
+    event_table().summarise()

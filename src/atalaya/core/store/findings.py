@@ -59,9 +59,9 @@ def of_keys(
     known = [~(pl.col("raw_file") == sha256) | _counted(upto) for sha256, upto in unfinished.items()]
     condition = reduce(and_, known, pl.col("owner").is_not_null() & (pl.col("state") == state))
     parts = [
-        reading.scan(root, paths)
-        .filter(condition & pl.col("finding").is_in(wanted.implode()))
-        .select("finding", "time_source", *_READ)
+        reading.scan(root, paths, condition & pl.col("finding").is_in(wanted.implode())).select(
+            "finding", "time_source", *_READ
+        )
         for paths in reading.pieces(files.filter(layout.may_hold("state", [state])))
     ]
     return _of(parts, few=False)

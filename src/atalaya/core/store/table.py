@@ -18,7 +18,7 @@ from atalaya.core.errors import AtalayaError
 from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
-from atalaya.core.store import attribution, compaction, findings, layout, reading
+from atalaya.core.store import attribution, compaction, counting, findings, layout, reading, rollup
 from atalaya.core.store.draft import Draft
 from atalaya.core.store.question import Question, Scope
 
@@ -105,6 +105,7 @@ class EventTable:
         lost = [path for path in found if path.relative_to(self.path).as_posix() not in known]
         for path in lost:
             path.unlink(missing_ok=True)
+        rollup.forget(self.path, known)
         return len(lost)
 
     def compact(self) -> int:
@@ -118,6 +119,13 @@ class EventTable:
             if self._replace(merged, paths):
                 fewer += len(paths) - 1
         return fewer
+
+    def summarise(self) -> int:
+        """Count the large files that were not counted yet (see `rollup`); returns how many."""
+        paths = rollup.missing(self.path, self.manifest())
+        for path in paths:
+            rollup.make(self.path, path)
+        return len(paths)
 
     def _replace(self, written: AddAction, paths: list[str]) -> bool:
         """`_exchange`, and away with the new file when it could not take the place of the old ones."""
@@ -183,18 +191,18 @@ class EventTable:
 
     def count(self, question: Question) -> int:
         """How many events answer the question; limit and offset are ignored."""
-        return reading.count(self.path, self.manifest(), question)
+        return counting.count(self.path, self.manifest(), question)
 
     def histogram(self, question: Question, buckets: int = 60) -> pl.DataFrame:
         """Columns time (start of the bucket, UTC), type and count, sorted, without empty buckets.
 
         Buckets are equally wide: whole minutes, hours or days, at most `buckets` of them in the question's span.
         """
-        return reading.histogram(self.path, self.manifest(), question, buckets)
+        return counting.histogram(self.path, self.manifest(), question, buckets)
 
     def top(self, question: Question, column: str, n: int = 10) -> pl.DataFrame:
         """Columns value and count: the most frequent values of a column, null left out. `owners` counts each owner."""
-        return reading.top(self.path, self.manifest(), question, column, n)
+        return counting.top(self.path, self.manifest(), question, column, n)
 
     def one(self, raw_file: str, raw_row: int, scope: Scope) -> dict[str, Any] | None:
         """One event by its provenance, or None when there is none in the scope."""
