@@ -6,18 +6,22 @@ import gzip
 import hashlib
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+PIECE = 16 * 1024
+
 
 @dataclass
 class Thing:
-    """What stands at one path. `breaks`: after how many bytes of each of the next answers the line breaks."""
+    """What stands at one path. `breaks`: after how many bytes of each of the next answers the line breaks; `pause`:
+    seconds before each piece of 16 KiB."""
 
     body: bytes = b""
     status: int = 200
@@ -28,6 +32,7 @@ class Thing:
     tagged: bool = True
     wants: dict[str, str] = field(default_factory=dict)
     breaks: list[int] = field(default_factory=list)
+    pause: float = 0
 
     @property
     def etag(self) -> str:
@@ -92,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             headers["Content-Encoding"] = "gzip"
         if thing.tagged:
             headers["ETag"] = thing.etag
-        self._send(*self._part(asked, thing, data, headers), breaks=thing.breaks)
+        self._send(*self._part(asked, thing, data, headers), breaks=thing.breaks, pause=thing.pause)
 
     def _part(
         self, asked: Asked, thing: Thing, data: bytes, headers: dict[str, str]
@@ -106,7 +111,13 @@ class Handler(BaseHTTPRequestHandler):
         return 206, data[start:], {**headers, "Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
 
     def _send(
-        self, status: int, data: bytes, headers: dict[str, str], breaks: list[int] | None = None
+        self,
+        status: int,
+        data: bytes,
+        headers: dict[str, str],
+        *,
+        breaks: list[int] | None = None,
+        pause: float = 0,
     ) -> None:
         self.send_response(status)
         for name, value in headers.items():
@@ -116,7 +127,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if breaks and breaks[0] < len(data):
             data, self.close_connection = data[: breaks.pop(0)], True
-        self.wfile.write(data)
+        # A client that was killed does not listen any more.
+        with suppress(OSError):
+            for start in range(0, len(data), PIECE):
+                time.sleep(pause)
+                self.wfile.write(data[start : start + PIECE])
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that do not trust us, or were killed, end here."""
 
 
 @contextmanager
@@ -124,7 +144,7 @@ def website(tls: tuple[Path, Path] | None = None) -> Iterator[Site]:
     """A running server at 127.0.0.1. `tls` is (certificate, key)."""
     site = Site()
     handler = type("OwnHandler", (Handler,), {"site": site})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

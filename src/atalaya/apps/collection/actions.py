@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -175,12 +176,14 @@ class _Held:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.bytes = 0
-        self._me = f"{os.getpid()}:{secrets.token_hex(8)}"
+        self._me = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(8)}"
         self._until = timezone.now()
 
     def begin(self) -> Run:
         now = timezone.now()
         free = models.Q(held_until=None) | models.Q(held_until__lt=now)
+        if _is_dead(self.source.held_by):
+            free |= models.Q(held_by=self.source.held_by)
         with transaction.atomic():
             if not Source.objects.filter(free, pk=self.source.pk).update(
                 held_by=self._me, held_until=now + HOLD
@@ -221,6 +224,21 @@ class _Held:
                 ]
             )  # fmt: skip
             _set_status(source, _status_now(source, now), run.message, by=None)
+
+
+def _is_dead(holder: str) -> bool:
+    """Whether the holder was a process of this machine that is no more: its hold ends with it."""
+    host, _, rest = holder.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname()[:40] or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _judge(source: Source, run: Run, problem: AtalayaError | None, now: datetime) -> None:
