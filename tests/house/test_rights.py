@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from atalaya.apps.people.models import User
 from atalaya.apps.portal import actions as portal
 from atalaya.apps.records.models import Record
 from atalaya.apps.registry.models import Certificate, Contact, ImportPlan, Membership, Network
+from atalaya.apps.warning.models import Alarm, Mute
 from atalaya.core.crypto import openpgp
 
 OPEN_TO_STRANGERS = {"/health", "/account/login/", "/account/closed/", "/account/factors/sign-in/"}
@@ -142,13 +144,32 @@ def fill(world: World) -> dict[str, list[str]]:
         and Notice.objects.filter(organisation=world.port).exists()
         and Reject.objects.exists()
     )
+    today = world.admin.created_at.date()
+    alarm = Alarm.objects.create(
+        state=world.state, kind="new", dimension="organisation", subject="quetzal", organisation=world.port,
+        first_day=today, last_day=today, observed=3, expected=0, chance=0.01, score=2,
+    )  # fmt: skip
+    mute = Mute.objects.create(
+        state=world.state, dimension="malware", subject="quetzal", until=today + timedelta(days=900), reason="quetzal"
+    )  # fmt: skip
+    rows = [
+        world.port,
+        contact,
+        network,
+        certificate,
+        ingest,
+        token,
+        world.handler,
+        world.member,
+        alarm,
+        mute,
+    ]
     given = marks.mark([finding.pk], by=world.member, kind="wrong", reason="Quetzal says no")[0]
     asked = portal.propose(
         world.port, by=world.member, kind="network", row=None, after={"value": "wish.quetzal.example"}
     )
     hook, _ = portal.add_webhook(world.port, by=world.member, url="https://quetzal.example/hook")
     portal.try_webhook(hook, by=world.member)
-    rows = [world.port, contact, network, certificate, ingest, token, world.handler, world.member]
     rows += [given, asked, hook]
     rows += (
         list(Notice.objects.filter(organisation=world.port))

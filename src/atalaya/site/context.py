@@ -43,6 +43,8 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("events:explorer", _("Events"), "events", Right.READ_EVENTS),
             Place("events:findings", _("Findings"), "findings", Right.READ_EVENTS),
             Place("notices:list", _("Notices"), "notices", Right.READ_NOTICES),
+            Place("warning:list", _("Early warning"), "alarm", Right.READ_EVENTS, team=True),
+            Place("warning:trends", _("Trends"), "trend", Right.READ_EVENTS, team=True),
             Place("portal:report", _("Report of the month"), "files", Right.READ_EVENTS),
             Place(
                 "portal:connections", _("Data and connections"), "download", Right.KEEP_WEBHOOKS, member=True
@@ -62,6 +64,7 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("registry:organisations", _("Organisations"), "registry", Right.READ_REGISTRY),
             Place("registry:contacts", _("Contacts"), "user", Right.READ_REGISTRY),
             Place("registry:networks", _("Networks"), "network", Right.READ_REGISTRY),
+            Place("ownership:list", _("Owners of the past"), "clock", Right.READ_REGISTRY, team=True),
             Place("registry:certificates", _("Keys"), "key", Right.READ_REGISTRY),
             Place("registry:teams", _("Teams"), "lamp", Right.READ_REGISTRY),
             Place("portal:ours", _("Propose changes"), "edit", Right.PROPOSE_CHANGES, member=True),

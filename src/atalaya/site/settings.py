@@ -36,6 +36,8 @@ INSTALLED_APPS = [
     "atalaya.apps.people",
     "atalaya.apps.registry",
     "atalaya.apps.events",
+    "atalaya.apps.ownership",
+    "atalaya.apps.warning",
     "atalaya.apps.notices",
     "atalaya.apps.portal",
     "atalaya.apps.desk",

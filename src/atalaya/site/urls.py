@@ -14,6 +14,8 @@ urlpatterns = [
     path("people/", include("atalaya.apps.people.urls")),
     path("registry/", include("atalaya.apps.registry.urls")),
     path("events/", include("atalaya.apps.events.urls")),
+    path("ownership/", include("atalaya.apps.ownership.urls")),
+    path("warning/", include("atalaya.apps.warning.urls")),
     path("notices/", include("atalaya.apps.notices.urls")),
     path("portal/", include("atalaya.apps.portal.urls")),
     path("jobs/", include("atalaya.apps.jobs.urls")),

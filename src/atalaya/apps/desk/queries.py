@@ -24,6 +24,8 @@ from atalaya.apps.jobs.models import Job
 from atalaya.apps.notices.listing import NOTICES
 from atalaya.apps.notices.models import Notice
 from atalaya.apps.notices.queries import visible_to as notices_visible_to
+from atalaya.apps.ownership.listing import ATTRIBUTIONS
+from atalaya.apps.ownership.queries import visible_to as attributions_visible_to
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, has
 from atalaya.apps.portal.listing import PROPOSALS
@@ -32,6 +34,8 @@ from atalaya.apps.portal.queries import proposals_visible_to
 from atalaya.apps.registry.listing import CERTIFICATES
 from atalaya.apps.registry.models import Certificate, Organisation
 from atalaya.apps.registry.queries import Scope, certificates_visible_to, scope_of, visible_to
+from atalaya.apps.warning.listing import ALARMS
+from atalaya.apps.warning.queries import visible_to as alarms_visible_to
 from atalaya.web.listing import Listing
 
 TOP = 8
@@ -97,6 +101,7 @@ def needs(sight: Sight) -> list[Need]:
 
 
 def _team_needs(sight: Sight) -> Iterator[Need]:
+    yield _alarms(sight)
     yield _unowned(sight)
     yield _critical(sight)
     yield _returned(sight)
@@ -104,6 +109,10 @@ def _team_needs(sight: Sight) -> Iterator[Need]:
     yield from _files(sight)
     yield from _notices(sight)
     yield from _keys(sight)
+    yield _listed(
+        ATTRIBUTIONS, attributions_visible_to(sight.user), "ownership:list", {"status": "planned"}, "warn",
+        _("History to give to other owners"), _("Networks have changed: see what it means"),
+    )  # fmt: skip
     if has(sight.user, Right.MANAGE_NODE):
         yield _listed(
             JOBS, Job.objects.all(), "jobs:list", {"status": "dead"}, "bad",
@@ -124,6 +133,13 @@ def _words(sight: Sight) -> Iterator[Need]:
     yield _listed(
         PROPOSALS, sight.proposals, "portal:proposals", {"status": "waiting"}, "warn",
         _("Changes that owners propose"), _("They wait for your decision"),
+    )  # fmt: skip
+
+
+def _alarms(sight: Sight) -> Need:
+    return _listed(
+        ALARMS, alarms_visible_to(sight.user), "warning:list", {"status": "unseen"}, "warn",
+        _("Early warnings"), _("Nobody has looked at them yet"),
     )  # fmt: skip
 
 

@@ -40,8 +40,9 @@ def forget_old_files() -> None:
 @periodic(hours=1)
 @job("events.compact")
 def compact() -> None:
-    """Merge small files of the event table, so that questions stay quick."""
+    """Merge small files of the event table and count the large ones, so that questions stay quick."""
     event_table().compact()
+    event_table().summarise()
 
 
 @hears("events.added")
@@ -55,6 +56,6 @@ def settle_marks(*, ingest: str = "", new_findings: int = 0) -> None:
 @periodic(hours=1)
 @job("events.expire_marks")
 def expire_marks() -> None:
-    """Open again what was accepted until a day that is over."""
-    while marks.expire():
+    """Open again what was accepted until a day that is over, and what belongs to somebody else by now."""
+    while marks.expire() or marks.settle():
         pass

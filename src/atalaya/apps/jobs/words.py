@@ -12,6 +12,9 @@ WORDS: dict[str, Promise] = {
     "events.forget_old_files": _("Forget old files"),
     "events.expire_marks": _("Open findings again whose acceptance is over"),
     "events.process": _("Read a file"),
+    "ownership.carry_out": _("Give the past its owners"),
+    "ownership.changed": _("Ask for a plan of the past's owners"),
+    "ownership.plan": _("Hold history against the registry"),
     "events.settle_marks": _("Look which solved findings were seen again"),
     "jobs.prune": _("Forget finished work"),
     "notices.collect": _("Gather notices"),
@@ -25,6 +28,7 @@ WORDS: dict[str, Promise] = {
     "portal.forget": _("Forget old messages to webhooks"),
     "portal.tell": _("Write what a webhook is told"),
     "registry.check_certificates": _("Check the OpenPGP keys"),
+    "warning.look": _("Look out for what is not as usual"),
 }
 
 

@@ -12,6 +12,7 @@ APPS: dict[str, Promise] = {
     "registry": _("Registry"),
     "people": _("People"),
     "jobs": _("Background work"),
+    "warning": _("Early warning"),
 }
 """What the first part of a verb stands for, in the order in which the choice of verbs is shown."""
 
@@ -22,7 +23,12 @@ WORDS: dict[str, Promise] = {
     "events.file.rejects_seen": _("Rejected rows looked at"),
     "events.file.tried_again": _("File to be read again"),
     "events.files.forgotten": _("Old files forgotten"),
+    "events.findings.attributed": _("Findings given to their owners again"),
     "events.findings.gone": _("Findings closed as gone"),
+    "ownership.accepted": _("Owners of the past accepted"),
+    "ownership.done": _("Owners of the past changed"),
+    "ownership.left": _("Owners of the past left as they were"),
+    "ownership.planned": _("Owners of the past planned"),
     "events.findings.mark_ended": _("Owner's word ended"),
     "events.findings.marked": _("Findings marked by their owner"),
     "events.findings.seen_again": _("Findings said to be solved seen again"),
@@ -86,6 +92,11 @@ WORDS: dict[str, Promise] = {
     "registry.team.added": _("Team added"),
     "registry.team.changed": _("Team changed"),
     "registry.team.removed": _("Team removed"),
+    "warning.alarm.judged": _("Alarm judged"),
+    "warning.alarm.seen": _("Alarm looked at"),
+    "warning.alarms.raised": _("Alarms raised"),
+    "warning.mute.ended": _("Mute ended"),
+    "warning.mute.made": _("Alarms muted"),
 }
 
 

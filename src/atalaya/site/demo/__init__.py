@@ -184,9 +184,11 @@ def _close_the_day(*, tell: bool) -> None:
     from atalaya.apps.events.tables import event_table
     from atalaya.apps.notices import actions as notices
     from atalaya.apps.notices import queries
+    from atalaya.apps.warning import actions as warning
 
     events.close_gone()
     event_table().compact()
+    warning.look_around()
     if tell:
         for notice in queries.due().values_list("pk", flat=True):
             notices.deliver(notice)
