@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -165,8 +164,7 @@ class Sheet:
 
     def __init__(self, title: str, author: str, subject: str) -> None:
         paper.register_fonts()
-        self._bytes = io.BytesIO()
-        self.canvas = Canvas(self._bytes, pagesize=A4, lang=get_language() or "en", invariant=1)
+        self.canvas = Canvas(None, pagesize=A4, lang=get_language() or "en", invariant=1)
         self.canvas.setTitle(title)
         self.canvas.setAuthor(author)
         self.canvas.setSubject(subject)
@@ -175,8 +173,7 @@ class Sheet:
     def finish(self) -> bytes:
         """The file."""
         self.canvas.showPage()
-        self.canvas.save()
-        return self._bytes.getvalue()
+        return bytes(self.canvas.getpdfdata())
 
     def text(
         self, words: str, *, x: float = EDGE, size: float = 9, bold: bool = False, colour: Any = INK,
