@@ -75,7 +75,11 @@ def catcher(folder: Path) -> Iterator[Catcher]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    class Quiet(HTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that does not trust the certificate hangs up: nothing to report."""
+
+    server = Quiet(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, secret)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

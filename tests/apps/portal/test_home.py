@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 from tests.world import World
 
 from atalaya.apps.events.marks import actions as marks
@@ -122,7 +122,8 @@ def test_it_tells_members_what_the_team_answered(owned: World, findings: list[Fi
 def test_it_speaks_the_members_language(owned: World, language: str, words: str) -> None:
     client = owned.client(owned.member)
     client.cookies["django_language"] = language
-    assert words in client.get("/portal/").content.decode().lower()
+    with translation.override("en"):  # a request leaves its language behind
+        assert words in client.get("/portal/").content.decode().lower()
 
 
 def test_it_leads_somebody_without_a_place_to_the_desk(world: World) -> None:

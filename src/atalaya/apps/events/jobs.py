@@ -56,6 +56,6 @@ def settle_marks(*, ingest: str = "", new_findings: int = 0) -> None:
 @periodic(hours=1)
 @job("events.expire_marks")
 def expire_marks() -> None:
-    """Open again what was accepted until a day that is over."""
-    while marks.expire():
+    """Open again what was accepted until a day that is over, and what belongs to somebody else by now."""
+    while marks.expire() or marks.settle():
         pass

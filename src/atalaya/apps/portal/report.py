@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +12,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
@@ -165,8 +164,7 @@ class Sheet:
 
     def __init__(self, title: str, author: str, subject: str) -> None:
         paper.register_fonts()
-        self._bytes = io.BytesIO()
-        self.canvas = Canvas(self._bytes, pagesize=A4, lang=get_language() or "en", invariant=1)
+        self.canvas = Canvas(None, pagesize=A4, lang=get_language() or "en", invariant=1)
         self.canvas.setTitle(title)
         self.canvas.setAuthor(author)
         self.canvas.setSubject(subject)
@@ -175,8 +173,7 @@ class Sheet:
     def finish(self) -> bytes:
         """The file."""
         self.canvas.showPage()
-        self.canvas.save()
-        return self._bytes.getvalue()
+        return bytes(self.canvas.getpdfdata())
 
     def text(
         self, words: str, *, x: float = EDGE, size: float = 9, bold: bool = False, colour: Any = INK,
@@ -351,9 +348,11 @@ def _to_do(sheet: Sheet, month: Month) -> None:
         sheet.canvas.setFont(BOLD, 9)
         sheet.canvas.drawCentredString(EDGE + 7, sheet.top - 12.6, str(number))
         severity = wording(get_language() or "en").severity(SEVERITIES[one.matter.severity])
-        count = _("%(count)s machines or accounts, the oldest for %(days)s days") % {
-            "count": one.matter.count, "days": one.days,
-        }  # fmt: skip
+        count = ngettext(
+            "%(count)s machine or account, for %(days)s days",
+            "%(count)s machines or accounts, the oldest for %(days)s days",
+            one.matter.count,
+        ) % {"count": one.matter.count, "days": one.days}
         inner: dict[str, Any] = {"x": EDGE + 22, "width": ROOM - 22}
         sheet.text(f"{one.name} ({severity}): {count}", bold=True, lines=1, **inner)
         cleared = outbound.cleared(one.findings)
@@ -364,7 +363,8 @@ def _to_do(sheet: Sheet, month: Month) -> None:
 
 
 def _machine(finding: Finding) -> str:
-    return f"{finding.address}:{finding.port}" if finding.port else finding.address
+    host = f"[{finding.address}]" if finding.port and ":" in finding.address else finding.address
+    return f"{host}:{finding.port}" if finding.port else host
 
 
 def _foot(sheet: Sheet, month: Month) -> None:

@@ -13,6 +13,7 @@ APPS: dict[str, Promise] = {
     "registry": _("Registry"),
     "people": _("People"),
     "jobs": _("Background work"),
+    "ownership": _("Owners of the past"),
     "warning": _("Early warning"),
 }
 """What the first part of a verb stands for, in the order in which the choice of verbs is shown."""
