@@ -152,7 +152,8 @@ class Collection:
     )
     private: list[str] = setting(
         [],
-        "Host names, addresses and prefixes inside your own network from which feeds may be fetched. "
+        "Host names, addresses and prefixes inside your own network that feeds may be fetched from "
+        "and webhooks may reach. "
         "Every other private address is refused.",
     )
     ca_file: str = setting(

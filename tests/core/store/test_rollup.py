@@ -14,7 +14,7 @@ from tests.core.pipeline.feed import NOW, ORG, OTHER, mapped, row, store
 
 from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.run import run
-from atalaya.core.store import EventTable, Question, rollup
+from atalaya.core.store import EventTable, Question, facets, rollup
 
 EVERY = Question(states=frozenset({"BB"}), organisations=None)
 NESTED = Networks.build(
@@ -78,7 +78,7 @@ questions = st.fixed_dictionaries(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fields=questions,
-    column=st.sampled_from([*rollup.FACETS, "source_fqdn"]),
+    column=st.sampled_from([*rollup.FACETS, *rollup.DIMENSIONS, "source_fqdn"]),
     buckets=st.sampled_from([3, 60, 500]),
 )
 def test_it_counts_as_the_events_do(
@@ -88,6 +88,9 @@ def test_it_counts_as_the_events_do(
     assert table.count(question) == plain.count(question)
     assert table.histogram(question, buckets).equals(plain.histogram(question, buckets))
     assert table.top(question, column).equals(plain.top(question, column))
+    columns = [name for name in (*rollup.FACETS, *rollup.DIMENSIONS, "source_fqdn") if name != "owners"]
+    few, same = facets.facets(table, question, columns, 3), facets.facets(plain, question, columns, 3)
+    assert all(few[name].equals(same[name]) for name in columns)
 
 
 def test_it_is_really_read(table: EventTable) -> None:

@@ -9,9 +9,11 @@ APPS: dict[str, Promise] = {
     "events": _("Files and findings"),
     "collection": _("Sources"),
     "notices": _("Notices"),
+    "portal": _("Owners' pages"),
     "registry": _("Registry"),
     "people": _("People"),
     "jobs": _("Background work"),
+    "warning": _("Early warning"),
 }
 """What the first part of a verb stands for, in the order in which the choice of verbs is shown."""
 
@@ -35,6 +37,11 @@ WORDS: dict[str, Promise] = {
     "ownership.done": _("Owners of the past changed"),
     "ownership.left": _("Owners of the past left as they were"),
     "ownership.planned": _("Owners of the past planned"),
+    "events.findings.mark_ended": _("Owner's word ended"),
+    "events.findings.marked": _("Findings marked by their owner"),
+    "events.findings.seen_again": _("Findings said to be solved seen again"),
+    "events.mark.answered": _("Owner's word answered"),
+    "events.mark.taken_back": _("Owner's word taken back"),
     "jobs.job.discarded": _("Work discarded"),
     "jobs.job.retried": _("Work tried again"),
     "notices.findings.gathered": _("Findings gathered into notices"),
@@ -66,6 +73,15 @@ WORDS: dict[str, Promise] = {
     "people.user.changed": _("Account changed"),
     "people.user.closed": _("Account closed"),
     "people.user.opened": _("Account opened again"),
+    "portal.proposal.accepted": _("Proposed change applied"),
+    "portal.proposal.made": _("Change proposed"),
+    "portal.proposal.refused": _("Proposed change refused"),
+    "portal.proposal.withdrawn": _("Proposed change taken back"),
+    "portal.webhook.added": _("Webhook added"),
+    "portal.webhook.removed": _("Webhook removed"),
+    "portal.webhook.renewed": _("New secret of a webhook made"),
+    "portal.webhook.told": _("Webhook told of changes"),
+    "portal.webhook.tried": _("Webhook tried"),
     "registry.certificate.added": _("OpenPGP key added"),
     "registry.certificate.changed": _("OpenPGP key changed"),
     "registry.certificate.removed": _("OpenPGP key removed"),
@@ -84,6 +100,11 @@ WORDS: dict[str, Promise] = {
     "registry.team.added": _("Team added"),
     "registry.team.changed": _("Team changed"),
     "registry.team.removed": _("Team removed"),
+    "warning.alarm.judged": _("Alarm judged"),
+    "warning.alarm.seen": _("Alarm looked at"),
+    "warning.alarms.raised": _("Alarms raised"),
+    "warning.mute.ended": _("Mute ended"),
+    "warning.mute.made": _("Alarms muted"),
 }
 
 

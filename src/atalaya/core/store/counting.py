@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,16 +70,38 @@ def top(root: Path, files: pl.DataFrame, question: Question, column: str, n: int
     if column not in BY_NAME:
         raise BadInput(f"There is no column {column}.")
     chosen = candidates(files, question)
-    kind = pl.String() if column == "owners" else polars_schema()[column]
-    parts = []
-    told = rollup.counts(root, chosen, question, column) if column in rollup.FACETS else None
-    if told:
-        chosen = told.others
-        parts = [told.rows.select(pl.col("value").cast(kind), "count")]
-    found = answers(root, chosen, question).select(value=pl.col(column))
+    known = told(root, chosen, question, column)
+    found = answers(root, known.others if known else chosen, question).select(value=pl.col(column))
     if column == "owners":
         found = found.explode("value")
     counted = found.drop_nulls().group_by("value").agg(count=pl.len().cast(pl.Int64))
-    parts.append(counted.collect(engine="streaming"))
-    summed = pl.concat(parts).group_by("value").agg(pl.col("count").sum())
-    return summed.sort("count", "value", descending=[True, False]).head(n)
+    return summed(known, counted.collect(engine="streaming")).head(n)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What roll-ups say of a column: `rows` with value and count, a value perhaps in several rows; and the files that
+    have to be counted event by event."""
+
+    rows: pl.DataFrame
+    others: pl.DataFrame
+
+
+def told(root: Path, files: pl.DataFrame, question: Question, column: str) -> Told | None:
+    """The values of a column among candidates that have a roll-up; None when roll-ups do not tell."""
+    dimension = column in rollup.DIMENSIONS
+    if not dimension and column not in rollup.FACETS:
+        return None
+    found = rollup.counts(root, files, question, rollup.HOUR if dimension else column)
+    if found is None:
+        return None
+    kind = pl.String() if column == "owners" else polars_schema()[column]
+    value = pl.col(column if dimension else "value").cast(kind).alias("value")
+    return Told(found.rows.select(value, "count").drop_nulls(), found.others)
+
+
+def summed(known: Told | None, counted: pl.DataFrame) -> pl.DataFrame:
+    """What roll-ups say and what was counted, as one: each value once, the most frequent first."""
+    every = pl.concat([known.rows, counted]) if known else counted
+    totals = every.group_by("value").agg(pl.col("count").sum())
+    return totals.sort("count", "value", descending=[True, False])
