@@ -226,3 +226,11 @@ def test_it_names_a_version_by_what_is_certain() -> None:
     assert Version('"a"', "then").strong == '"a"'
     assert Version('W/"a"', "then").strong == "then"
     assert Version().strong == ""
+
+
+def test_it_sends_a_body_to_no_other_host(site: Site, tmp_path: Path) -> None:
+    with website() as other:
+        site.put("/start", b"", status=307, headers={"Location": other.url + "/end"})
+        with pytest.raises(Refused, match="another host"):
+            fetch(Request(site.url + "/start", body=b'{"apikey": "me"}'), LINE, tmp_path / "x")
+        assert other.asked == []
