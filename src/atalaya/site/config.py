@@ -68,6 +68,10 @@ class Web:
     behind_proxy: bool = setting(
         False, "True when a TLS proxy in front sets X-Forwarded-Proto and X-Forwarded-For."
     )
+    reachable_networks: list[str] = setting(
+        [],
+        "Networks that webhooks may reach though they are not of the open internet, for example 10.20.0.0/16.",
+    )
 
 
 @dataclass(frozen=True)

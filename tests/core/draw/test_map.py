@@ -34,7 +34,7 @@ def test_it_knows_all_thirty_five_states() -> None:
 
 def test_it_draws_small_states_as_marks() -> None:
     root = parsed(region_svg({"BB": 3, "VC": 40}, {"BB": "Barbados"}, title="T", description="D"))
-    marks = [one for one in root.iter(f"{SVG}circle")]
+    marks = list(root.iter(f"{SVG}circle"))
     assert len(marks) == len(MARKED)
     told = [title.text for one in marks for title in one.iter(f"{SVG}title")]
     assert "Barbados: 3" in told and "VC: 40" in told

@@ -11,14 +11,12 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from atalaya.apps.events.asking import USUAL_DAYS
 from atalaya.apps.events.classes import CLASSES
 from atalaya.apps.registry.models import Organisation
 from atalaya.apps.registry.queries import Asker, visible_to
 from atalaya.core import feeds, limits
 from atalaya.core.schema.columns import SEVERITIES
-
-USUAL_DAYS = 30
-"""Days back that the explorer shows when nobody asks for a time."""
 
 
 def feed_choices() -> list[tuple[str, str]]:
