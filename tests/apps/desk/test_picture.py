@@ -15,7 +15,7 @@ from tests.world import World
 from atalaya.apps.desk import picture
 from atalaya.apps.desk.queries import Sight
 from atalaya.apps.desk.views_picture import WALL
-from atalaya.apps.events.models import Finding
+from atalaya.apps.events.models import Finding, Mark
 from atalaya.apps.notices.models import Notice
 
 
@@ -38,7 +38,7 @@ def finding(world: World, key: int, **values: Any) -> Finding:
 def told(world: World, at: Any, *keys: int) -> Notice:
     made = Notice.objects.create(
         state=world.state, organisation=world.port, recipient="a@port.example", language="en", type="vulnerable-system",
-        window_start=at, window_end=at, send_after=at, status="sent", sent_at=at, reply_token=f"t-{keys[0]}",
+        window_start=at, window_end=at, send_after=at, status="sent", sent_at=at, reply_token=f"t-{keys[0]}-{at:%d}", message_sha256="a" * 64,
     )  # fmt: skip
     for key in keys:
         made.items.create(finding_key=key)
@@ -51,6 +51,7 @@ def test_it_measures_what_notices_brought_about(world: World) -> None:
     finding(world, 2, status="solved", last_seen=now - timedelta(days=6))
     finding(world, 3, last_seen=now - timedelta(days=8))  # not seen any more before anybody was told
     finding(world, 4, status="open")
+    Mark.objects.create(finding_id=2, state=world.state, organisation=world.port, kind="solved", by_name="M", before="open", changed_before=now)  # fmt: skip
     told(world, now - timedelta(days=6), 1, 2, 3, 4)
     told(world, now - timedelta(days=1), 1, 4)
     months = picture.effect(Sight(world.lead), timezone.localdate())
@@ -59,6 +60,7 @@ def test_it_measures_what_notices_brought_about(world: World) -> None:
     assert (last.gone, last.solved) == (2, 1)
     assert last.days == pytest.approx((4 + 6) / 2, abs=0.01)
     assert sum(one.notices for one in months) == 2
+    assert sum(one.answered for one in months) == 1
 
 
 def test_it_counts_open_findings_by_sector(world: World) -> None:
@@ -81,7 +83,7 @@ def test_it_draws_the_picture(country: World) -> None:
     page = country.client(country.reader).get("/picture/").content.decode()
     for words in (
         "Map of the region",
-        "What notices brought about",
+        "what became of the findings",
         "by sector",
         "health",
         'class="chart map"',

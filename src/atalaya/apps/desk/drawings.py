@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from atalaya.apps.desk.picture import Month
 from atalaya.apps.desk.pictures import Picture
-from atalaya.apps.desk.queries import Place, link
+from atalaya.apps.desk.queries import Place
 from atalaya.apps.registry.models import Sector, State
 from atalaya.core.draw import Bar, Series, bars_svg, chart, histogram_svg, near_svg, region_svg
 from atalaya.core.draw.map import atlas
@@ -27,41 +27,34 @@ def region(counts: Mapping[str, int], here: str, days: int) -> Picture:
     """The Americas by events of either end, the asker's own state marked."""
     names = state_names()
     known = {code: count for code, count in counts.items() if code in atlas().shapes}
-    caption = _(
-        "Events of the last %(days)s days by the country of either end, as the feeds say. The ring is this state."
-    ) % {"days": days}
+    caption = _("Events of the last %(days)s days by the country of either end, as the feeds say.") % {
+        "days": days
+    }
+    if here in atlas().shapes:
+        caption += " " + _("The ring is this state.")
     given = {"title": _("Map of the region"), "description": caption, "here": here}
-    urls = {code: link("events:explorer", {"country": code}) for code in known}
     rows = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:40]
     table = chart.table_html(
         [_("Country"), _("Events")], [(names.get(code, code), count) for code, count in rows]
     )
-    svg = region_svg(known, names, urls=urls, **given)
+    svg = region_svg(known, names, **given)
     return Picture(svg, near_svg(known, names, **given), table, caption)
 
 
 def effect(months: Sequence[Month]) -> Picture:
-    """Findings that were told, and those that ended, month by month."""
+    """Findings that ended, month by month. The page has a table of its own beside it."""
     labels = [f"{one.first:%Y-%m}" for one in months]
-    names = [_("told"), _("gone"), _("solved by the owner")]
     series = [
-        Series(names[0], [one.told for one in months]),
-        Series(names[1], [one.gone for one in months]),
-        Series(names[2], [one.solved for one in months]),
+        Series(_("gone"), [one.gone for one in months]),
+        Series(_("solved by the owner"), [one.solved for one in months]),
     ]
-    caption = _("Findings told, gone and solved each month")
+    caption = _("Findings that are gone or were solved, each month")
     svg, small = (
-        histogram_svg(labels, series[1:], title=caption, width=width, height=height, hover=False)
+        histogram_svg(labels, series, title=caption, width=width, height=height, hover=False)
         for width, height in (chart.WIDE, chart.NARROW)
     )
-    table = chart.table_html(
-        [_("Month"), _("Notices sent"), *names, _("Days until gone or solved (median)")],
-        [(f"{m.first:%Y-%m}", m.notices, m.told, m.gone, m.solved, "–" if m.days is None else f"{m.days:.1f}") for m in months],
-    )  # fmt: skip
-    legend = chart.legend_html(names[1:])
-    return Picture(
-        svg + legend, small + legend, table, _("Findings that are gone or were solved, each month")
-    )
+    legend = chart.legend_html([one.name for one in series])
+    return Picture(svg + legend, small + legend, "", caption)
 
 
 def sectors(rows: Sequence[tuple[str, int]]) -> str:

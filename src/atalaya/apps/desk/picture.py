@@ -13,6 +13,7 @@ from django.db.models.functions import TruncDay, TruncMonth
 from django.utils import timezone
 
 from atalaya.apps.desk.queries import NOW, Sight
+from atalaya.apps.events.marks.queries import visible_to as marks_visible_to
 from atalaya.apps.events.models import Finding
 from atalaya.apps.events.queries import event_table, question_for
 from atalaya.apps.notices.models import Notice, NoticeFinding
@@ -39,6 +40,7 @@ class Month:
     first: date
     notices: int = 0
     told: int = 0
+    answered: int = 0
     gone: int = 0
     solved: int = 0
     days: float | None = None
@@ -47,7 +49,7 @@ class Month:
 def effect(sight: Sight, today: date) -> list[Month]:
     """The last `MONTHS` months, the oldest first.
 
-    Told are findings of notices sent in the month. A finding that is gone ended when it was last seen, one that the owner
+    Told are findings of notices sent in the month, answered those on which their owner said a word. A finding that is gone ended when it was last seen, one that the owner
     solved when they said so; its time runs from the first notice that spoke of it, and those that ended before anybody was told have none.
     """
     months = _months(today)
@@ -62,6 +64,10 @@ def effect(sight: Sight, today: date) -> list[Month]:
         .values_list("month")
         .annotate(Count("finding_key", distinct=True))
     )
+    said = marks_visible_to(sight.user).filter(at__gte=since).order_by()
+    answered = _monthly(
+        said.annotate(month=TruncMonth("at")).values_list("month").annotate(Count("finding", distinct=True))
+    )
     ended = list(_ended(sight, since))
     spans: dict[date, list[float]] = {}
     for month, _status, days in ended:
@@ -70,7 +76,7 @@ def effect(sight: Sight, today: date) -> list[Month]:
     counted = Counter((month, status) for month, status, _days in ended)
     return [
         Month(
-            first, notices.get(first, 0), told.get(first, 0), counted[first, Finding.Status.GONE], counted[first, Finding.Status.SOLVED],
+            first, notices.get(first, 0), told.get(first, 0), answered.get(first, 0), counted[first, Finding.Status.GONE], counted[first, Finding.Status.SOLVED],
             median(spans[first]) if first in spans else None,
         )
         for first in months
