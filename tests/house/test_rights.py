@@ -23,6 +23,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from tests.world import World
 
+from atalaya.apps.collection import actions as sources
+from atalaya.apps.collection.models import Source
 from atalaya.apps.events import actions as events
 from atalaya.apps.events.marks import actions as marks
 from atalaya.apps.events.models import Finding, Ingest, Reject
@@ -136,6 +138,10 @@ def fill(world: World) -> dict[str, list[str]]:
     notices.collect(str(ingest.pk))
     for notice in Notice.objects.filter(organisation=world.port):
         notices.deliver(notice.pk)
+    source = Source(
+        state=world.state, name="Quetzal", feed="shadowserver-scan-rdp", address="https://quetzal.example/"
+    )
+    sources.save_source(source, by=None, secret="quetzal")
     token, _ = people.create_token(world.handler, by=world.handler, name="quetzal", scopes=["events:read"])
     membership = Membership.objects.get(user=world.member)
     finding = Finding.objects.filter(organisation=world.port).first()
@@ -171,6 +177,7 @@ def fill(world: World) -> dict[str, list[str]]:
     hook, _ = portal.add_webhook(world.port, by=world.member, url="https://quetzal.example/hook")
     portal.try_webhook(hook, by=world.member)
     rows += [given, asked, hook]
+    rows.append(source)
     rows += (
         list(Notice.objects.filter(organisation=world.port))
         + list(Job.objects.all()[:1])

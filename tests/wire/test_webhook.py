@@ -12,9 +12,10 @@ import pytest
 from tests.wire.catcher import Catcher, catcher
 
 from atalaya.core.errors import BadInput, Temporary
-from atalaya.wire import guard, webhook
+from atalaya.wire import webhook
+from atalaya.wire.guard import Forbidden, Guard
 
-HERE = guard.networks(["127.0.0.1"])
+HERE = Guard.allowing(["127.0.0.1"])
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catcher]:
 
 
 def test_it_signs_timestamp_and_body(other: Catcher) -> None:
-    answer = webhook.post(other.url, b'{"a":1}', secret="s3cret", delivery="d-1", reachable=HERE)
+    answer = webhook.post(other.url, b'{"a":1}', secret="s3cret", delivery="d-1", guard=HERE)
     assert (answer.status, answer.said, answer.accepted) == (200, "seen", True)
     headers, body = other.caught[0]
     text = f"{headers[webhook.TIMESTAMP]}.".encode() + body
@@ -37,12 +38,12 @@ def test_it_signs_timestamp_and_body(other: Catcher) -> None:
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_it_follows_no_redirect_and_tells_the_status(other: Catcher, status: int) -> None:
     other.answers = [status]
-    answer = webhook.post(other.url, b"{}", secret="s", delivery="d", reachable=HERE)
+    answer = webhook.post(other.url, b"{}", secret="s", delivery="d", guard=HERE)
     assert (answer.status, answer.accepted, len(other.caught)) == (status, False, 1)
 
 
 def test_it_sends_nothing_to_an_address_of_this_machine(other: Catcher) -> None:
-    with pytest.raises(BadInput, match="open internet"):
+    with pytest.raises(Forbidden, match="private address"):
         webhook.post(other.url, b"{}", secret="s", delivery="d")
     assert not other.caught
 
@@ -50,7 +51,7 @@ def test_it_sends_nothing_to_an_address_of_this_machine(other: Catcher) -> None:
 def test_it_trusts_no_unknown_certificate(other: Catcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(Temporary, match="certificate"):
-        webhook.post(other.url, b"{}", secret="s", delivery="d", reachable=HERE)
+        webhook.post(other.url, b"{}", secret="s", delivery="d", guard=HERE)
     assert not other.caught
 
 
@@ -58,7 +59,7 @@ def test_it_gives_up_on_a_server_that_says_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(Temporary):
-            webhook.post(url, b"{}", secret="s", delivery="d", reachable=HERE, timeout=0.3)
+            webhook.post(url, b"{}", secret="s", delivery="d", guard=HERE, timeout=0.3)
 
 
 @pytest.mark.parametrize(

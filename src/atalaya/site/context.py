@@ -53,9 +53,10 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
         ),
     ),
     (
-        _("Sources"),
+        _("What comes in"),
         (
             Place("events:files", _("Files"), "files", Right.READ_EVENTS, team=True),
+            Place("collection:list", _("Sources"), "download", Right.READ_EVENTS, team=True),
             Place("events:feeds", _("Feeds"), "feeds", Right.READ_EVENTS, team=True),
         ),
     ),

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "atalaya.apps.people",
     "atalaya.apps.registry",
     "atalaya.apps.events",
+    "atalaya.apps.collection",
     "atalaya.apps.ownership",
     "atalaya.apps.warning",
     "atalaya.apps.notices",

@@ -16,6 +16,7 @@ urlpatterns = [
     path("events/", include("atalaya.apps.events.urls")),
     path("ownership/", include("atalaya.apps.ownership.urls")),
     path("warning/", include("atalaya.apps.warning.urls")),
+    path("sources/", include("atalaya.apps.collection.urls")),
     path("notices/", include("atalaya.apps.notices.urls")),
     path("portal/", include("atalaya.apps.portal.urls")),
     path("jobs/", include("atalaya.apps.jobs.urls")),

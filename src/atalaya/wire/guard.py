@@ -1,7 +1,8 @@
-"""The private-address guard: a connection goes to an address that was looked at, and only to the open internet.
+"""Which addresses a node may connect to: public ones, and the private ones that its operator named.
 
-A name is resolved once and the connection made to the very address that passed, so that an answer which changes in
-between opens nothing. Networks that an operator names are reachable all the same.
+A feed's address is typed by people, and a redirect or a DNS answer is written by strangers: each could point into the
+operator's own network. So the address is judged where the socket is opened, and the socket goes to the judged address:
+a name that answers otherwise the next time changes nothing.
 """
 
 from __future__ import annotations
@@ -9,69 +10,105 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from atalaya.core.errors import BadInput, Temporary
+from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
-def is_open(address: Address) -> bool:
-    """Whether an address lies in the open internet: not private, loopback, link-local, multicast, reserved or mapped
-    onto such a one (IPv4-mapped, 6to4, Teredo, NAT64)."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address in NAT64:
-            return is_open(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if inner is not None and not is_open(inner):
-            return False
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+class Forbidden(AtalayaError):
+    """The host has no address that this node may connect to."""
 
 
-def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Networks from their texts. Raises BadInput naming the one that is none."""
-    found = []
-    for text in texts:
-        try:
-            found.append(ipaddress.ip_network(text, strict=False))
-        except ValueError as error:
-            raise BadInput(
-                f"{text!r} is not a network.", advice="Write it like 10.0.0.0/8 or fd00::/8."
-            ) from error
-    return tuple(found)
+class Unreachable(Temporary):
+    """Nobody answered, or the answer was "not now". `after` is the pause in seconds that was asked for, or 0."""
+
+    after: float = 0
 
 
-def resolve(host: str, port: int, *, reachable: Iterable[Network] = ()) -> list[str]:
-    """The addresses of a host, all of them looked at. `reachable` are networks that may be reached besides the internet.
+@dataclass(frozen=True)
+class Guard:
+    """The operator's exceptions: host names, and networks of addresses."""
 
-    Raises BadInput when one of them may not be reached, Temporary when the name has none.
-    """
-    try:
-        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise Temporary(f"The name {host} cannot be resolved.", advice="Check the address.") from error
-    found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
-    allowed = tuple(reachable)
-    for text in found:
-        address = ipaddress.ip_address(text.partition("%")[0])
-        inside = any(address.version == one.version and address in one for one in allowed)
-        if not inside and not is_open(address):
-            raise BadInput(
-                f"{host} leads to {address}, which is not an address of the open internet.",
-                advice="Give an address that the internet can reach.",
+    hosts: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+
+    @classmethod
+    def allowing(cls, names: Iterable[str]) -> Guard:
+        """A guard that lets these private destinations pass: host names, addresses and prefixes. Raises ConfigError."""
+        hosts, networks = set(), []
+        for name in names:
+            try:
+                networks.append(ipaddress.ip_network(name))
+            except ValueError as error:
+                if "/" in name or ":" in name or name.replace(".", "").isdigit():
+                    raise ConfigError(f"{name!r} is neither a host name nor a prefix: {error}.") from error
+                hosts.add(name.lower().rstrip("."))
+        return cls(frozenset(hosts), tuple(networks))
+
+    def allows(self, host: str, address: str) -> bool:
+        """Whether `host` may be reached at `address`, an address as text."""
+        found = ipaddress.ip_address(address.partition("%")[0])
+        if host.lower().rstrip(".") in self.hosts or any(found in one for one in self.networks):
+            return True
+        return all(is_public(one) for one in _meant(found))
+
+    def connect(self, host: str, port: int, *, timeout: float, buffer: int = 0) -> socket.socket:
+        """A socket to the first allowed address that answers within `timeout` seconds.
+
+        `buffer` is the size in bytes of what the system may receive ahead of us, 0 for its own choice. Raises Forbidden
+        when no address of the host is allowed, Unreachable when none answers.
+        """
+        answers = _resolve(host, port)
+        allowed = [one for one in answers if self.allows(host, str(one[4][0]))]
+        if not allowed:
+            raise Forbidden(
+                f"{host} is at a private address: this node does not connect there.",
+                advice="An operator can name it in [collection] private.",
             )
-    return found
+        problem: OSError | None = None
+        for family, kind, protocol, _, where in allowed:
+            opened = socket.socket(family, kind, protocol)
+            try:
+                opened.settimeout(timeout)
+                if buffer:
+                    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+                opened.connect(where)
+            except OSError as error:
+                opened.close()
+                problem = error
+            else:
+                return opened
+        raise Unreachable(f"{host} does not answer at port {port}: {problem}.") from problem
 
 
-def connect(host: str, port: int, *, timeout: float, reachable: Iterable[Network] = ()) -> socket.socket:
-    """A TCP connection to one of the host's addresses, in their order. Raises as `resolve`, and Temporary when none
-    of them answers within `timeout` seconds."""
-    last: OSError | None = None
-    for address in resolve(host, port, reachable=reachable):
-        try:
-            return socket.create_connection((address, port), timeout=timeout)
-        except OSError as error:
-            last = error
-    raise Temporary(f"{host} does not answer on port {port}: {last}.") from last
+def _resolve(host: str, port: int) -> list[tuple[int, int, int, str, tuple[str | int, ...]]]:
+    try:
+        return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))  # type: ignore[arg-type]
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(
+            f"The name {host} is not found: {error}.", advice="Check the address, and the node's DNS."
+        ) from error
+
+
+def is_public(address: Address) -> bool:
+    """Whether the address belongs to the internet at large."""
+    local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not (address.is_multicast or address.is_reserved or local)
+
+
+def _meant(address: Address) -> list[Address]:
+    """The addresses that a packet may end at: the address itself, or the IPv4 addresses that it stands for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    if address.ipv4_mapped is not None:
+        return [address.ipv4_mapped]
+    if address in NAT64 or (address in COMPATIBLE and int(address) > 1):
+        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    tunnels = (address.sixtofour, *(address.teredo or ()))
+    return [address, *(one for one in tunnels if one is not None)]

@@ -12,12 +12,11 @@ import hmac
 import http.client
 import ssl
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from atalaya.core.errors import BadInput, Temporary
-from atalaya.wire import guard
+from atalaya.wire.guard import Guard
 
 TIMEOUT = 10.0
 """Seconds for the connection, and for each piece of the answer."""
@@ -58,11 +57,12 @@ def sign(secret: str, timestamp: int, body: bytes) -> str:
 
 
 def post(
-    url: str, body: bytes, *, secret: str, delivery: str, reachable: Iterable[guard.Network] = (), timeout: float = TIMEOUT
+    url: str, body: bytes, *, secret: str, delivery: str, guard: Guard | None = None, timeout: float = TIMEOUT
 ) -> Answer:  # fmt: skip
     """Send one JSON body. Redirects are not followed: they are an answer like any other.
 
-    Raises BadInput for an address that may not be reached, Temporary when the line or the other side fails.
+    `guard` has the private addresses that may be reached; none by itself. Raises BadInput for what is no webhook's
+    address, guard.Forbidden for a private one, Temporary when the line or the other side fails.
     """
     parts = checked(url)
     host = parts.hostname or ""
@@ -75,7 +75,7 @@ def post(
         DELIVERY: delivery,
     }
     context = ssl.create_default_context()
-    raw = guard.connect(host, parts.port or 443, timeout=timeout, reachable=reachable)
+    raw = (guard or Guard()).connect(host, parts.port or 443, timeout=timeout)
     connection = http.client.HTTPSConnection(host, parts.port or 443, timeout=timeout)
     try:
         connection.sock = context.wrap_socket(raw, server_hostname=host)

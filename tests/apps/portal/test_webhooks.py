@@ -27,8 +27,8 @@ from atalaya.wire import webhook
 @pytest.fixture
 def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any, data: Path) -> Iterator[Catcher]:
     """The owner's own server, in a network that the operator lets webhooks reach."""
-    web = dataclasses.replace(settings.CONFIG.web, reachable_networks=["127.0.0.1"])
-    settings.CONFIG = dataclasses.replace(settings.CONFIG, web=web)
+    reachable = dataclasses.replace(settings.CONFIG.collection, private=["127.0.0.1"])
+    settings.CONFIG = dataclasses.replace(settings.CONFIG, collection=reachable)
     with catcher(tmp_path) as running:
         monkeypatch.setenv("SSL_CERT_FILE", str(running.certificate))
         yield running
@@ -96,12 +96,12 @@ def test_it_tries_again_with_the_same_bytes_and_gives_up_in_the_end(hook: Webhoo
 
 
 def test_it_does_not_try_again_what_may_not_be_reached(hook: Webhook, settings: Any, other: Catcher) -> None:
-    web = dataclasses.replace(settings.CONFIG.web, reachable_networks=[])
-    settings.CONFIG = dataclasses.replace(settings.CONFIG, web=web)
+    reachable = dataclasses.replace(settings.CONFIG.collection, private=[])
+    settings.CONFIG = dataclasses.replace(settings.CONFIG, collection=reachable)
     made = actions.try_webhook(hook, by=hook.created_by)  # type: ignore[arg-type]
     assert actions.deliver(made.pk) is None
     made.refresh_from_db()
-    assert made.status == "failed" and "open internet" in made.answer and not other.caught
+    assert made.status == "failed" and "private address" in made.answer and not other.caught
 
 
 def test_it_tells_nothing_that_its_marking_keeps_back(hook: Webhook, take: Take) -> None:

@@ -15,6 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from atalaya.apps.collection.listing import SOURCES
+from atalaya.apps.collection.queries import sources_visible_to
 from atalaya.apps.events.forms import EventFilter
 from atalaya.apps.events.listing import FILES, FINDINGS
 from atalaya.apps.events.models import Finding, Ingest
@@ -107,6 +109,7 @@ def _team_needs(sight: Sight) -> Iterator[Need]:
     yield _returned(sight)
     yield from _words(sight)
     yield from _files(sight)
+    yield from _sources(sight)
     yield from _notices(sight)
     yield from _keys(sight)
     yield _listed(
@@ -173,6 +176,18 @@ def _files(sight: Sight) -> Iterator[Need]:
     yield _listed(
         FILES, sight.files, "events:files", {"rejected": "yes", "look": "yes"}, "warn",
         _("Files with rejected rows"), _("Nobody has looked at them yet"),
+    )  # fmt: skip
+
+
+def _sources(sight: Sight) -> Iterator[Need]:
+    rows = sources_visible_to(sight.user)
+    yield _listed(
+        SOURCES, rows, "collection:list", {"status": "failing"}, "bad",
+        _("Sources that fail"), _("Their feeds do not come in"),
+    )  # fmt: skip
+    yield _listed(
+        SOURCES, rows, "collection:list", {"status": "silent"}, "warn",
+        _("Sources that are silent"), _("They answer and bring nothing new"),
     )  # fmt: skip
 
 

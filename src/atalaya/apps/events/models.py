@@ -32,6 +32,7 @@ class Ingest(models.Model):
         DROP = "drop", _("drop folder")
         API = "api", _("API")
         COMMAND = "command", _("command line")
+        SOURCE = "source", _("fetched by the node")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.ForeignKey(

@@ -6,6 +6,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 WORDS: dict[str, Promise] = {
+    "collection.due": _("Ask for the sources that are due"),
+    "collection.fetch": _("Fetch a source"),
+    "collection.note_rows": _("Count the rows of a fetch"),
+    "collection.watch": _("See which sources are silent"),
     "events.close_gone": _("Close findings that are gone"),
     "events.compact": _("Merge small files of the event table"),
     "events.drop": _("Look into the drop folder"),

@@ -30,7 +30,8 @@ from atalaya.apps.registry import actions as registry
 from atalaya.apps.registry.models import Contact, Network, Organisation
 from atalaya.apps.registry.queries import scope_of, visible_to
 from atalaya.core.errors import AtalayaError, BadInput, NotAllowed, Temporary
-from atalaya.wire import guard, webhook
+from atalaya.wire import webhook
+from atalaya.wire.guard import Guard
 
 Status = Proposal.Status
 MOST_WAITING = 200
@@ -295,10 +296,10 @@ def deliver(delivery_id: UUID | str, *, by: User | None = None) -> timedelta | N
     if sent is None or sent.status != Delivery.Status.WAITING:
         return None
     hook = sent.webhook
-    reachable = guard.networks(settings.CONFIG.web.reachable_networks)
+    reachable = Guard.allowing(settings.CONFIG.collection.private)
     try:
         answer = webhook.post(
-            hook.url, sent.body.encode(), secret=secret_of(hook), delivery=str(sent.pk), reachable=reachable
+            hook.url, sent.body.encode(), secret=secret_of(hook), delivery=str(sent.pk), guard=reachable
         )
         said, done, final = f"{answer.status} {answer.said}".strip(), answer.accepted, answer.status == 410
     except Temporary as error:

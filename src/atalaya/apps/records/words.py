@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 APPS: dict[str, Promise] = {
     "events": _("Files and findings"),
+    "collection": _("Sources"),
     "notices": _("Notices"),
     "portal": _("Owners' pages"),
     "registry": _("Registry"),
@@ -17,6 +18,13 @@ APPS: dict[str, Promise] = {
 """What the first part of a verb stands for, in the order in which the choice of verbs is shown."""
 
 WORDS: dict[str, Promise] = {
+    "collection.source.added": _("Source added"),
+    "collection.source.asked": _("Source to be fetched at once"),
+    "collection.source.changed": _("Source changed"),
+    "collection.source.paused": _("Source paused"),
+    "collection.source.removed": _("Source removed"),
+    "collection.source.resumed": _("Source goes on"),
+    "collection.source.turned": _("Source turned good, failing or silent"),
     "events.file.failed": _("File could not be read"),
     "events.file.processed": _("File read"),
     "events.file.received": _("File received"),
