@@ -32,13 +32,14 @@ def region(counts: Mapping[str, int], here: str, days: int) -> Picture:
     }
     if here in atlas().shapes:
         caption += " " + _("The ring is this state.")
-    given = {"title": _("Map of the region"), "description": caption, "here": here}
+    title = _("Map of the region")
     rows = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:40]
     table = chart.table_html(
         [_("Country"), _("Events")], [(names.get(code, code), count) for code, count in rows]
     )
-    svg = region_svg(known, names, **given)
-    return Picture(svg, near_svg(known, names, **given), table, caption)
+    svg = region_svg(known, names, title=title, description=caption, here=here)
+    small = near_svg(known, names, title=title, description=caption, here=here)
+    return Picture(svg, small, table, caption)
 
 
 def effect(months: Sequence[Month]) -> Picture:
