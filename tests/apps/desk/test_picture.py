@@ -38,7 +38,7 @@ def finding(world: World, key: int, **values: Any) -> Finding:
 def told(world: World, at: Any, *keys: int) -> Notice:
     made = Notice.objects.create(
         state=world.state, organisation=world.port, recipient="a@port.example", language="en", type="vulnerable-system",
-        window_start=at, window_end=at, send_after=at, status="sent", sent_at=at, reply_token=f"t-{keys[0]}-{at:%d}", message_sha256="a" * 64,
+        window_start=at, window_end=at, send_after=at, status="sent", sent_at=at, reply_token=f"t-{keys[0]}-{at:%d}", message_sha256="a" * 64, message_id=f"<{keys[0]}-{at:%d}@x>",
     )  # fmt: skip
     for key in keys:
         made.items.create(finding_key=key)
