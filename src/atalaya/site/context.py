@@ -40,6 +40,7 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
         (
             Place("portal:home", _("Our exposure"), "lamp", Right.READ_EVENTS, member=True),
             Place("desk:home", _("Desk"), "desk", team=True),
+            Place("desk:picture", _("Picture"), "map", Right.READ_EVENTS, team=True),
             Place("events:explorer", _("Events"), "events", Right.READ_EVENTS),
             Place("events:findings", _("Findings"), "findings", Right.READ_EVENTS),
             Place("notices:list", _("Notices"), "notices", Right.READ_NOTICES),

@@ -59,7 +59,7 @@ def test_it_says_so_when_it_cannot_know() -> None:
     assert not of([5.0] * (LEAST_DAYS - 1))[2]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 5), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 5.0, 400.0]), st.floats(0, 1))
 def test_it_has_a_mean_and_a_wider_variance_for_any_counts(
     rows: int, seed: int, level: float, told: float

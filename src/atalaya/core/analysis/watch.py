@@ -167,17 +167,21 @@ def _worth_telling(
 ) -> list[Signal]:
     """The signals of one day without those that others explain, the most telling first, and not too many."""
     today = cells.filter(pl.col("day") == day)
-    covered = pl.Series([False], dtype=pl.Boolean()).new_from_index(0, today.height)
+    covered = by_campaigns = pl.Series([False], dtype=pl.Boolean()).new_from_index(0, today.height)
     for one in told:
         if one.first <= day and (day - one.last).days <= STILL:
             covered = covered | _is_of(today, one)
+            by_campaigns = by_campaigns | _is_of(today, one) if one.kind == "campaign" else by_campaigns
     kept: list[Signal] = []
     for signal in sorted(found, key=telling):
         mine = _is_of(today, signal)
         goes_on = any(signal.continues(one) for one in told)
-        if goes_on or not _explained(signal, today, mine, covered):
+        # That it spreads is news even of what was told as new, or of a class that was above the usual.
+        known = by_campaigns if signal.kind == "campaign" else covered
+        if goes_on or not _explained(signal, today, mine, known):
             kept.append(signal)
             covered = covered | mine
+            by_campaigns = by_campaigns | mine if signal.kind == "campaign" else by_campaigns
     return _bounded(kept)
 
 

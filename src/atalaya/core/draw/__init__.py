@@ -1,15 +1,10 @@
-"""Charts as SVG text, so that page, mail and report show the same picture."""
+"""Charts and maps as SVG text, so that page, mail and report show the same picture."""
 
 from atalaya.core.draw.chart import Bar, Series, bars_svg, histogram_svg, line_svg, sparkline_svg, table_html
+from atalaya.core.draw.map import near_svg, region_svg
 from atalaya.core.draw.multiples import band_svg
 
 __all__ = [
-    "Bar",
-    "Series",
-    "band_svg",
-    "bars_svg",
-    "histogram_svg",
-    "line_svg",
-    "sparkline_svg",
+    "Bar", "Series", "band_svg", "bars_svg", "histogram_svg", "line_svg", "near_svg", "region_svg", "sparkline_svg",
     "table_html",
-]
+]  # fmt: skip

@@ -191,6 +191,8 @@ def _by_hand() -> list[Story]:
     return [*late, *repeat, crane, *nobody, orphan, *outbreak, *spread]
 
 
+OTHER_ENDS = ("US", "US", "US", "BR", "CA", "US", "MX", "BB", "JM", "TT", "CO", "DO", "PA", "US", "AR", "LC")
+"""Where the machines at the other end of an event stand."""
 SOURCE_PREFIX = {"ip": "src_ip", "asn": "src_asn", "geo": "src_geo", "hostname": "src_hostname"}
 
 
@@ -205,6 +207,8 @@ def _rows(story: Story, day: int, date_of: date, dice: random.Random) -> Iterato
         if story.report.startswith("event"):
             common = {SOURCE_PREFIX[key]: value for key, value in common.items()}
         row = {"timestamp": f"{moment:%Y-%m-%d %H:%M:%S}", **common, **story.row}
+        if story.report.startswith("event"):
+            row.setdefault("dst_geo", OTHER_ENDS[sum(map(ord, story.address)) % len(OTHER_ENDS)])
         if row.get("src_port") == "":
             row["src_port"] = str(dice.randint(1025, 65000))
         yield row
