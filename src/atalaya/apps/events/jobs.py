@@ -41,3 +41,17 @@ def forget_old_files() -> None:
 def compact() -> None:
     """Merge small files of the event table, so that questions stay quick."""
     event_table().compact()
+
+
+@hears("events.added")
+@job("events.ask_alarms")
+def ask_alarms(*, ingest: str, new_findings: int = 0) -> None:
+    """Ask a new file the questions that people keep with an alarm."""
+    actions.ask_alarms(ingest)
+
+
+@periodic(hours=1)
+@job("events.raise_alarms")
+def raise_alarms() -> None:
+    """Raise the alarms whose quiet time is over."""
+    actions.raise_alarms()

@@ -8,15 +8,18 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from atalaya.apps.events import downloads, queries
+from atalaya.apps.events import comparing, downloads, queries, words
+from atalaya.apps.events.asking import narrowed, without
 from atalaya.apps.events.explorer import Asked, asked, shown_form, span, wrong
 from atalaya.apps.events.facets import Labels, facets
 from atalaya.apps.events.pictures import histogram
 from atalaya.apps.events.pivots import event_rows
 from atalaya.apps.events.suggestions import suggestions
 from atalaya.apps.people.rights import Right, asker, needs
+from atalaya.core.errors import BadInput
 from atalaya.core.store.ask.fields import FIELDS
 
 PER_PAGE = 50
@@ -47,7 +50,7 @@ def asked_context(found: Asked) -> dict[str, Any]:
         "more_open": any(field.value() for field in more),
         "fields_open": bool(form.errors),
         "fields": [f"{field.name}:" for field in FIELDS],
-        "pivot": found.pivot,
+        "keep_url": found.pivot.to(found.line.node, "events:keep") if found.line else "",
     }
 
 
@@ -88,6 +91,29 @@ def _finding_url(found: Asked) -> str:
 
 def _page(total: int, wanted: str | None) -> Page[int]:
     return Paginator(range(total), PER_PAGE).get_page(wanted)
+
+
+@require_safe
+@needs(Right.READ_EVENTS)
+def compare(request: HttpRequest) -> HttpResponse:
+    """The question now against the period before it, or another one."""
+    found = asked(request.GET.dict(), asker(request))
+    if found.line is None:
+        return render(request, "events/compare.html", {**_refused(found), "explorer_url": reverse("events:explorer")})
+    start, labels = request.GET.get("with", ""), Labels(found.user)
+    links = [
+        (label, found.pivot.to(narrowed(without(found.line.node, "until"), "since", day), "events:compare"))
+        for label, day in comparing.widths(timezone.now())
+    ]
+    context = {**asked_context(found), "explorer_url": found.pivot(), "start": start, "widths": links}
+    try:
+        scoped = not queries.is_staff(found.user)
+        context["found"] = comparing.comparison(
+            queries.event_table(), found.question(), start, found.pivot, labels, scoped
+        )
+    except BadInput as error:
+        context["problem"] = words.refusal(error)
+    return render(request, "events/compare.html", context)
 
 
 @require_safe

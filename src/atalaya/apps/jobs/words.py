@@ -6,11 +6,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 WORDS: dict[str, Promise] = {
+    "events.ask_alarms": _("Ask a new file the kept questions"),
     "events.close_gone": _("Close findings that are gone"),
     "events.compact": _("Merge small files of the event table"),
     "events.drop": _("Look into the drop folder"),
     "events.forget_old_files": _("Forget old files"),
     "events.process": _("Read a file"),
+    "events.raise_alarms": _("Raise alarms of kept questions"),
     "jobs.prune": _("Forget finished work"),
     "notices.collect": _("Gather notices"),
     "notices.due": _("Send the notices that are due"),
