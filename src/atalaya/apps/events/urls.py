@@ -41,6 +41,7 @@ urlpatterns = [
     path("", views_explorer.explorer, name="explorer"),
     path("suggest/", views_explorer.suggest, name="suggest"),
     path("compare/", views_explorer.compare, name="compare"),
+    path("story/", views_explorer.story, name="story"),
     path("saved/", views_saved.saved, name="saved"),
     path("saved/add/", views_saved.keep, name="keep"),
     path("saved/<uuid:pk>/", views_saved.question, name="question"),

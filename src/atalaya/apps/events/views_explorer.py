@@ -11,15 +11,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from atalaya.apps.events import comparing, downloads, queries, words
-from atalaya.apps.events.asking import narrowed, without
+from atalaya.apps.events import comparing, downloads, queries, stories, words
+from atalaya.apps.events.asking import narrowed, term, understood, without
 from atalaya.apps.events.explorer import Asked, asked, shown_form, span, wrong
 from atalaya.apps.events.facets import Labels, facets
 from atalaya.apps.events.pictures import histogram
-from atalaya.apps.events.pivots import event_rows
+from atalaya.apps.events.pivots import Pivot, event_rows, story_of
 from atalaya.apps.events.suggestions import suggestions
 from atalaya.apps.people.rights import Right, asker, needs
 from atalaya.core.errors import BadInput
+from atalaya.core.store.ask import Problem, every
 from atalaya.core.store.ask.fields import FIELDS
 
 PER_PAGE = 50
@@ -114,6 +115,22 @@ def compare(request: HttpRequest) -> HttpResponse:
     except BadInput as error:
         context["problem"] = words.refusal(error)
     return render(request, "events/compare.html", context)
+
+
+@require_safe
+@needs(Right.READ_EVENTS)
+def story(request: HttpRequest) -> HttpResponse:
+    """Everything this node has seen of one address or domain, over all time."""
+    of, user = request.GET.get("of", "").strip()[:253], asker(request)
+    if not of:
+        return render(request, "events/story.html", {"of": ""})
+    node = story_of(of)
+    try:
+        line = understood(every([node, term("since", "ever")]), user)
+    except Problem as problem:
+        return render(request, "events/story.html", {"of": of, "problem": words.problem(problem)})
+    context = {"of": of, "told": stories.told(user, line.params), "events_url": Pivot(line.node)()}
+    return render(request, "events/story.html", context)
 
 
 @require_safe
