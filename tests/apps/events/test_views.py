@@ -195,10 +195,14 @@ def test_it_says_what_in_a_question_needs_mending(seen: World, params: dict[str,
     assert "<tbody>" not in text(response) and "alert bad" in text(response)
 
 
-@pytest.mark.parametrize("asked", ["192.0.2.7", "192.0.2.0/28", "as 64501", "AS64501", "64501", "https://WWW.Example.org/x"])
+@pytest.mark.parametrize(
+    "asked", ["192.0.2.7", "192.0.2.0/28", "as 64501", "AS64501", "64501", "https://WWW.Example.org/x"]
+)
 def test_it_understands_what_is_typed_into_the_one_box(seen: World, take: Take, asked: str) -> None:
     take([line(PORT_HOST, **{"source.asn": 64501, "source.fqdn": "www.example.org"})])
-    assert hosts(text(get(seen, seen.handler, reverse("events:explorer"), q=asked, format="csv"))) == {PORT_HOST}
+    assert hosts(text(get(seen, seen.handler, reverse("events:explorer"), q=asked, format="csv"))) == {
+        PORT_HOST
+    }
 
 
 def test_it_shows_an_event_with_owner_finding_and_original(seen: World) -> None:

@@ -10,7 +10,9 @@ from atalaya.core.draw.strip import Row, strips_svg
 
 
 def test_it_draws_a_cell_for_each_day_that_has_something() -> None:
-    svg = strips_svg(["a", "b", "c"], [Row("<x>", [0, 2, 1], "/?a=1&b=2"), Row("y", [0, 0, 0])], title="T & U")
+    svg = strips_svg(
+        ["a", "b", "c"], [Row("<x>", [0, 2, 1], "/?a=1&b=2"), Row("y", [0, 0, 0])], title="T & U"
+    )
     root = ElementTree.fromstring(svg)
     cells = [one for one in root.iter() if one.tag.endswith("rect")]
     assert [one[0].text for one in cells] == ["b: 2", "c: 1"]

@@ -18,7 +18,13 @@ from django.utils.translation import gettext as _
 from atalaya.apps.events.forms import EventFilter
 from atalaya.apps.events.listing import FILES, FINDINGS
 from atalaya.apps.events.models import Finding, Ingest
-from atalaya.apps.events.queries import event_table, findings_visible_to, ingests_visible_to, question_for, ringing
+from atalaya.apps.events.queries import (
+    event_table,
+    findings_visible_to,
+    ingests_visible_to,
+    question_for,
+    ringing,
+)
 from atalaya.apps.jobs.listing import JOBS
 from atalaya.apps.jobs.models import Job
 from atalaya.apps.notices.listing import NOTICES

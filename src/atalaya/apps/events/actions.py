@@ -349,7 +349,13 @@ def change_question(question: SavedQuestion, *, by: User, **changes: object) -> 
 def remove_question(question: SavedQuestion, *, by: User) -> None:
     """Forget a kept question with its hits."""
     with transaction.atomic():
-        record("events.question.removed", by=by, target=question, state=question.state_id, detail={"name": question.name})
+        record(
+            "events.question.removed",
+            by=by,
+            target=question,
+            state=question.state_id,
+            detail={"name": question.name},
+        )
         question.delete()
 
 
@@ -365,7 +371,9 @@ def ask_alarms(ingest_id: UUID | str, *, by: User | None = None) -> int:
         if not count:
             continue
         with transaction.atomic():
-            _, new = QuestionHit.objects.get_or_create(question=question, ingest=ingest, defaults={"count": count})
+            _, new = QuestionHit.objects.get_or_create(
+                question=question, ingest=ingest, defaults={"count": count}
+            )
             found += new
     raise_alarms(by=by)
     return found
@@ -378,6 +386,12 @@ def raise_alarms(*, by: User | None = None) -> int:
         with transaction.atomic():
             mine = SavedQuestion.objects.filter(pk=question.pk, raised_at=question.raised_at)
             if mine.update(raised_at=timezone.now()):
-                record("events.question.answered", by=by, target=question, state=question.state_id, detail={"name": question.name})
+                record(
+                    "events.question.answered",
+                    by=by,
+                    target=question,
+                    state=question.state_id,
+                    detail={"name": question.name},
+                )
                 raised += 1
     return raised

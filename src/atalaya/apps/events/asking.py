@@ -14,7 +14,19 @@ from atalaya.apps.events.classes import CLASSES
 from atalaya.apps.registry.models import Sector
 from atalaya.apps.registry.queries import Asker, visible_to
 from atalaya.core import feeds
-from atalaya.core.store.ask import EVERYTHING, Is, Node, Not, Problem, Value, Word, every, parse, problem, terms
+from atalaya.core.store.ask import (
+    EVERYTHING,
+    Is,
+    Node,
+    Not,
+    Problem,
+    Value,
+    Word,
+    every,
+    parse,
+    problem,
+    terms,
+)
 from atalaya.core.store.ask.parser import nearest
 from atalaya.core.store.ask.resolving import bounded, resolve
 from atalaya.core.store.ask.tree import SPECIAL, leaves
@@ -60,7 +72,9 @@ class Names:
         if field == "sector":
             return self._sector(value)
         if field == "critical":
-            return [pk for pk, (_, _, critical) in self.known.items() if critical == (value.text.lower() == "yes")]
+            return [
+                pk for pk, (_, _, critical) in self.known.items() if critical == (value.text.lower() == "yes")
+            ]
         text = value.text.strip().lower()
         if field == "":
             return self._holding(text) if len(text) >= WORD_CHARS and not value.wild else []
@@ -147,7 +161,11 @@ def _known(leaf: Is | Word) -> None:
 
 def from_form(cleaned: dict[str, Any]) -> Iterator[Node]:
     """What a valid `forms.EventFilter` asks for, as terms."""
-    if cleaned.get("until") and not cleaned.get("since") and not (cleaned.get("file") or cleaned.get("finding")):
+    if (
+        cleaned.get("until")
+        and not cleaned.get("since")
+        and not (cleaned.get("file") or cleaned.get("finding"))
+    ):
         yield term("since", cleaned["until"] - timedelta(days=USUAL_DAYS))
     for param, name in FIELDS.items():
         value = cleaned.get(param)
@@ -182,7 +200,9 @@ def _shown(one: Is, names: Names) -> str:
         return ""
     match one.field:
         case "org":
-            found = [pk for pk, (name, _, _) in names.known.items() if value.text.lower() in (name.lower(), pk)]
+            found = [
+                pk for pk, (name, _, _) in names.known.items() if value.text.lower() in (name.lower(), pk)
+            ]
             return found[0] if len(found) == 1 else ""
         case "since" | "until":
             return value.text if len(value.text) == 10 and value.text[4] == "-" else ""

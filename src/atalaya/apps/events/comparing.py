@@ -99,7 +99,11 @@ def comparison(
     found = store.compare(table, asked, then, [column for _, column, _ in COLUMNS], SHOWN)
     parts = (_part(found, field, column, label, pivot, labels) for field, column, label in COLUMNS)
     hidden = {"org"} if scoped else set()
-    shown = [part for (field, _, _), part in zip(COLUMNS, parts, strict=True) if field not in hidden and (part.now or part.before)]
+    shown = [
+        part
+        for (field, _, _), part in zip(COLUMNS, parts, strict=True)
+        if field not in hidden and (part.now or part.before)
+    ]
     return Comparison(now, then, Row("", "", *found.events), shown)
 
 

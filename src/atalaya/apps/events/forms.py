@@ -21,7 +21,6 @@ from atalaya.core.schema.columns import SEVERITIES
 from atalaya.core.store.ask import Problem
 
 
-
 def feed_choices() -> list[tuple[str, str]]:
     """Code and name of every feed, for a select box."""
     known = sorted(feeds.catalogue().feeds, key=lambda feed: (feed.provider, feed.name))
@@ -212,7 +211,9 @@ class QuestionForm(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=120)
     line = forms.CharField(label=_("Question"), max_length=2000, widget=forms.TextInput({"class": "code"}))
-    note = forms.CharField(label=_("Note"), required=False, max_length=2000, widget=forms.Textarea({"rows": 3}))
+    note = forms.CharField(
+        label=_("Note"), required=False, max_length=2000, widget=forms.Textarea({"rows": 3})
+    )
     shared = forms.BooleanField(label=_("Share it with the team"), required=False)
     alarm = forms.BooleanField(label=_("Tell me when new events answer it"), required=False)
     quiet_hours = forms.IntegerField(

@@ -52,7 +52,9 @@ def histogram(table: EventTable, question: Question, pivot: Pivot) -> Histogram 
     width, height = chart.NARROW
     small = chart.histogram_svg(labels, series, title=caption, width=width, height=height, hover=False)
     legend = chart.legend_html(names)
-    return Histogram(svg + legend, small + legend, chart.table_html([_("Time"), *names], rows), caption, " ".join(edges))
+    return Histogram(
+        svg + legend, small + legend, chart.table_html([_("Time"), *names], rows), caption, " ".join(edges)
+    )
 
 
 def _buckets(question: Question) -> int:

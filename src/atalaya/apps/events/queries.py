@@ -148,7 +148,9 @@ def ringing(user: Asker, now: datetime) -> QuerySet[SavedQuestion]:
 
 def alarms_of(state: str) -> list[SavedQuestion]:
     """Questions of a state that new files are asked: those with an alarm, of people whose account is open."""
-    return list(SavedQuestion.objects.filter(state=state, alarm=True, user__is_active=True).select_related("user"))
+    return list(
+        SavedQuestion.objects.filter(state=state, alarm=True, user__is_active=True).select_related("user")
+    )
 
 
 def alarms_due(now: datetime) -> list[SavedQuestion]:

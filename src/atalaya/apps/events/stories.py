@@ -109,7 +109,10 @@ def _strips(found: Story, findings: dict[int, Finding]) -> tuple[str, str, str]:
 
 def _row(kinds: pl.DataFrame, kind: tuple[Any, ...], count: int, findings: dict[int, Finding]) -> Row:
     type_, identifier, port, _total = kind
-    same = (pl.col(name).eq_missing(value) for name, value in zip(("type", "identifier", "port"), kind, strict=False))
+    same = (
+        pl.col(name).eq_missing(value)
+        for name, value in zip(("type", "identifier", "port"), kind, strict=False)
+    )
     mine = kinds.filter(*same)
     values = [0] * count
     for at, found in mine.select("at", "count").iter_rows():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -19,7 +20,7 @@ from atalaya.apps.events.pictures import histogram
 from atalaya.apps.events.pivots import Pivot, event_rows, story_of
 from atalaya.apps.events.suggestions import suggestions
 from atalaya.apps.people.rights import Right, asker, needs
-from atalaya.core.errors import BadInput
+from atalaya.core.errors import BadInput, TooLarge
 from atalaya.core.store.ask import Problem, every
 from atalaya.core.store.ask.fields import FIELDS
 
@@ -34,7 +35,11 @@ def explorer(request: HttpRequest) -> HttpResponseBase:
     if found.line is None:
         return render(request, "events/explorer.html", _refused(found))
     if request.GET.get("format") in downloads.FORMATS:
-        return downloads.download(request.GET["format"], found.question(), found.user)
+        try:
+            return downloads.download(request.GET["format"], found.question(), found.user)
+        except TooLarge as error:
+            messages.error(request, words.refusal(error))
+            return redirect(found.pivot())
     return render(request, "events/explorer.html", {**asked_context(found), **_answer(request, found)})
 
 
@@ -66,7 +71,11 @@ def _answer(request: HttpRequest, found: Asked) -> dict[str, Any]:
     page = _page(total, request.GET.get("page"))
     period = span(question, pivot)
     if not total:
-        return {"total": 0, "span": period, "nothing_yet": not queries.ingests_visible_to(found.user).exists()}
+        return {
+            "total": 0,
+            "span": period,
+            "nothing_yet": not queries.ingests_visible_to(found.user).exists(),
+        }
     shown = found.question(offset=(page.number - 1) * PER_PAGE, limit=PER_PAGE)
     events = queries.for_reader(table.rows(shown), queries.scope_of(found.user))
     assert found.line is not None
@@ -78,7 +87,9 @@ def _answer(request: HttpRequest, found: Asked) -> dict[str, Any]:
         "histogram": histogram(table, question, pivot),
         "facets": facets(table, question, pivot, Labels(found.user)),
         "brush_url": pivot(since="SINCE", until="UNTIL"),
-        "downloads": [(label, pivot.to(found.line.node, format=name)) for name, label in downloads.FORMATS.items()],
+        "downloads": [
+            (one.name, pivot.to(found.line.node, format=name)) for name, one in downloads.FORMATS.items()
+        ],
         "compare_url": pivot.to(found.line.node, "events:compare"),
         "finding_url": _finding_url(found),
         "staff": queries.is_staff(found.user),
@@ -100,7 +111,9 @@ def compare(request: HttpRequest) -> HttpResponse:
     """The question now against the period before it, or another one."""
     found = asked(request.GET.dict(), asker(request))
     if found.line is None:
-        return render(request, "events/compare.html", {**_refused(found), "explorer_url": reverse("events:explorer")})
+        return render(
+            request, "events/compare.html", {**_refused(found), "explorer_url": reverse("events:explorer")}
+        )
     start, labels = request.GET.get("with", ""), Labels(found.user)
     links = [
         (label, found.pivot.to(narrowed(without(found.line.node, "until"), "since", day), "events:compare"))

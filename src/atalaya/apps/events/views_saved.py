@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -78,10 +79,9 @@ def question(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _hit(hit: QuestionHit, found: SavedQuestion) -> dict[str, Any]:
     url = ""
-    try:
+    # A line written when the language was another one leads nowhere: the count is still true.
+    with suppress(Problem):
         url = Pivot(parse(found.line))(file=hit.ingest.sha256)
-    except Problem:
-        pass  # written when the language was another one: the count is still true
     return {"hit": hit, "url": url, "fresh": found.seen_at is None or hit.found_at > found.seen_at}
 
 

@@ -133,6 +133,7 @@ def reason(text: str) -> str:
 REFUSALS: tuple[str, ...] = (
     gettext_noop("The question has no beginning."),
     gettext_noop("Say since when."),
+    gettext_noop("Ask for a shorter time."),
     gettext_noop("Write it as 2026-11-05."),
 )
 

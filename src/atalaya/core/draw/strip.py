@@ -59,7 +59,9 @@ def _row(row: Row, labels: Sequence[str], y: int, left: int, width: int, step: f
     return shown + ground + "".join(_cells(row.values, labels, y, left, step, most))
 
 
-def _cells(values: Sequence[int], labels: Sequence[str], y: int, left: int, step: float, most: int) -> Iterator[str]:
+def _cells(
+    values: Sequence[int], labels: Sequence[str], y: int, left: int, step: float, most: int
+) -> Iterator[str]:
     gap = min(1.5, step * 0.2)
     for at, value in enumerate(values):
         if value:

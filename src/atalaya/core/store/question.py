@@ -90,7 +90,9 @@ class Question:
 
     def condition(self) -> pl.Expr:
         """The whole question, scope included, as one polars expression."""
-        return reduce(and_, [*_scope(self), *self._equalities(), *self._ranges(), *self._addresses(), *self._where()])
+        return reduce(
+            and_, [*_scope(self), *self._equalities(), *self._ranges(), *self._addresses(), *self._where()]
+        )
 
     def _equalities(self) -> Iterator[pl.Expr]:
         wanted: dict[str, object] = {

@@ -34,7 +34,9 @@ from atalaya.core.store.ask.fields import FIELDS
 from atalaya.core.store.ask.resolving import bounded, resolve
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
-FREE = [field.name for field in FIELDS if field.kind in ("code", "text", "domain", "owner") and not field.values]
+FREE = [
+    field.name for field in FIELDS if field.kind in ("code", "text", "domain", "owner") and not field.values
+]
 VALUES = st.builds(Value, TEXT, st.booleans())
 TERMS = st.one_of(
     st.builds(Is, st.sampled_from(FREE), st.lists(VALUES, min_size=1, max_size=3).map(tuple)),
@@ -42,7 +44,9 @@ TERMS = st.one_of(
     st.builds(Is, st.just("ip"), st.sampled_from([(Value("192.0.2.0/24"),), (Value("2001:db8::1"),)])),
     st.builds(Is, st.just("since"), st.sampled_from([(Value("7d"),), (Value("2026-11-05T14:30"),)])),
     st.builds(Word, VALUES),
-    st.builds(Word, st.sampled_from([Value("OR"), Value("2001:db8::/32"), Value("a:b"), Value("https://x/(y)")])),
+    st.builds(
+        Word, st.sampled_from([Value("OR"), Value("2001:db8::/32"), Value("a:b"), Value("https://x/(y)")])
+    ),
 )
 TREES = st.recursive(
     TERMS,
@@ -225,7 +229,9 @@ def test_it_finds_what_is_asked(table: EventTable, text: str, expected: list[int
     assert ports(table, text) == expected
 
 
-@pytest.mark.parametrize("text", ["port:1", "malware:mirai*", "ip:none", "mirai", "org:second", "since:2d", "org:none"])
+@pytest.mark.parametrize(
+    "text", ["port:1", "malware:mirai*", "ip:none", "mirai", "org:second", "since:2d", "org:none"]
+)
 def test_it_finds_each_event_by_a_term_or_by_its_negation(table: EventTable, text: str) -> None:
     found = ports(table, text) + ports(table, f"-({text})")
     assert sorted(found) == [1, 2, 3, 4, 5, 6, 7]

@@ -80,7 +80,9 @@ def ranks(field: Field, value: Value) -> list[str]:
 def _choice(field: Field, value: Value, word: str) -> Problem:
     near = difflib.get_close_matches(word.lower(), field.values, 1, 0.5)
     at, end = value.span
-    return Problem(problem.CHOICE, at=at, end=end, meant=near[0] if near else "", word=value.text, field=field.name)
+    return Problem(
+        problem.CHOICE, at=at, end=end, meant=near[0] if near else "", word=value.text, field=field.name
+    )
 
 
 def moment(value: Value) -> datetime:

@@ -43,7 +43,9 @@ def _is(field: Field, values: tuple[Value, ...]) -> pl.Expr:
     empty = [value for value in values if value.nothing]
     wild = [value for value in values if value.wild]
     plain = [value for value in values if not (value.nothing or value.wild)]
-    conditions = [_any(_like(column, value.text) for value in wild for column in field.columns)] if wild else []
+    conditions = (
+        [_any(_like(column, value.text) for value in wild for column in field.columns)] if wild else []
+    )
     if empty:
         conditions.append(_empty(field))
     if plain:
@@ -69,7 +71,9 @@ def _plain(field: Field, values: Sequence[Value]) -> pl.Expr:
             spans = (checks.bounds(field, value) for value in values)
             return _any(pl.col(field.columns[0]).is_between(*span) for span in spans)
         case "ranked":
-            return pl.col(field.columns[0]).is_in(sorted({n for one in values for n in checks.ranks(field, one)}))
+            return pl.col(field.columns[0]).is_in(
+                sorted({n for one in values for n in checks.ranks(field, one)})
+            )
         case "owner":
             return _claimed(texts)
         case "registry":

@@ -120,4 +120,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     lower = word.lower()
     starts = sorted((one for one in candidates if len(lower) > 1 and one.lower().startswith(lower)), key=len)
     by_lower = {one.lower(): one for one in candidates}
-    return (starts or [by_lower[one] for one in difflib.get_close_matches(lower, by_lower, 1, 0.6)] or [""])[0]
+    return (starts or [by_lower[one] for one in difflib.get_close_matches(lower, by_lower, 1, 0.6)] or [""])[
+        0
+    ]

@@ -13,7 +13,19 @@ from typing import Any
 from atalaya.core.store import addresses
 from atalaya.core.store.ask import times
 from atalaya.core.store.ask.fields import BY_NAME
-from atalaya.core.store.ask.tree import Either, Every, Is, Node, Not, Value, Word, either, every, leaves, terms
+from atalaya.core.store.ask.tree import (
+    Either,
+    Every,
+    Is,
+    Node,
+    Not,
+    Value,
+    Word,
+    either,
+    every,
+    leaves,
+    terms,
+)
 
 Look = Callable[[str, Value], Iterable[str]]
 """(field, value) -> UUIDs of the organisations that it means, for the fields of kind owner and registry; for a word
@@ -37,7 +49,9 @@ def resolve(node: Node, now: datetime, look: Look) -> Asked:
 
 def bounded(node: Node) -> bool:
     """Whether the question says anything that bounds its time, or names one file or finding."""
-    return any(isinstance(one, Is) and one.field in ("since", "until", "file", "finding") for one in leaves(node))
+    return any(
+        isinstance(one, Is) and one.field in ("since", "until", "file", "finding") for one in leaves(node)
+    )
 
 
 def _resolved(node: Node, now: datetime, look: Look) -> Node:
