@@ -78,7 +78,11 @@ def test_it_counts_facets_and_compares_only_what_one_sees(seen: World, who: str)
     user = getattr(seen, who)
     for name in (EXPLORER, "events:compare"):
         body = text(get(seen, user, reverse(name), q="since:30d"))
-        for organisation, host in (("Port Authority", PORT_HOST), ("National Bank", BANK_HOST), ("Power Company", FOREIGN_HOST)):
+        for organisation, host in (
+            ("Port Authority", PORT_HOST),
+            ("National Bank", BANK_HOST),
+            ("Power Company", FOREIGN_HOST),
+        ):
             if host not in EXPECTED[who]:
                 assert organisation not in body and host not in body, name
 
@@ -86,7 +90,9 @@ def test_it_counts_facets_and_compares_only_what_one_sees(seen: World, who: str)
 def test_it_makes_facets_into_links_that_narrow_and_leave_out(seen: World, take: Take) -> None:
     take([line(PORT_HOST, port=22, **{"malware.name": "mirai"})])
     page = text(get(seen, seen.handler, reverse(EXPLORER)))
-    narrowing = re.search(r'<a href="([^"]*)">22</a> <span class="count">1</span> <a class="out" href="([^"]*)"', page)
+    narrowing = re.search(
+        r'<a href="([^"]*)">22</a> <span class="count">1</span> <a class="out" href="([^"]*)"', page
+    )
     assert narrowing is not None
     client = seen.client(seen.handler)
     only, others = (text(client.get(url.replace("&amp;", "&") + "&format=csv")) for url in narrowing.groups())
@@ -99,7 +105,10 @@ def test_it_compares_two_periods(owned: World, take: Take) -> None:
     new, gone = page.index(">192.0.2.7<"), page.index(">198.51.100.9<")
     assert ">new<" in page[new : new + 300] and ">gone<" in page[gone : gone + 300]
     chosen = text(get(owned, owned.handler, reverse("events:compare"), **{"q": "since:5d", "with": "x"}))
-    assert "not a day" in chosen and get(owned, owned.handler, reverse("events:compare"), q="since:ever").status_code == 200
+    assert (
+        "not a day" in chosen
+        and get(owned, owned.handler, reverse("events:compare"), q="since:ever").status_code == 200
+    )
 
 
 def test_it_suggests_fields_and_values_one_may_see(seen: World) -> None:
@@ -114,7 +123,9 @@ def test_it_suggests_fields_and_values_one_may_see(seen: World) -> None:
     assert lines(seen.handler, 'org:"por') == ['org:"Port Authority"']
     assert lines(seen.other_member, "org:port") == [] and lines(seen.foreign_handler, "org:port") == []
     assert lines(seen.handler, "identifier:op") == ["identifier:open-rdp"]
-    assert lines(seen.member, "feed:intel") == [] and lines(seen.handler, "feed:intel") == ["feed:intelmq-json"]
+    assert lines(seen.member, "feed:intel") == [] and lines(seen.handler, "feed:intel") == [
+        "feed:intelmq-json"
+    ]
     body = text(get(seen, seen.handler, reverse("events:suggest"), q="org:port"))
     assert 'value="org:&quot;Port Authority&quot;"' in body
 
@@ -146,7 +157,14 @@ def test_it_writes_parquet_that_others_read(seen: World) -> None:
 
 
 def test_it_writes_the_same_stix_twice(seen: World, take: Take) -> None:
-    take([line(PORT_HOST, **{"classification.type": "c2-server", "source.fqdn": "x.example", "source.asn": 64500})])
+    take(
+        [
+            line(
+                PORT_HOST,
+                **{"classification.type": "c2-server", "source.fqdn": "x.example", "source.asn": 64500},
+            )
+        ]
+    )
     first, second = (text(get(seen, seen.handler, reverse(EXPLORER), format="stix")) for _ in range(2))
     assert first == second
     objects = json.loads(first)["objects"]
@@ -187,12 +205,22 @@ def _valid(objects: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("format", ["csv", "intelmq", "parquet", "stix"])
 def test_it_lets_nothing_out_that_its_marking_forbids(owned: World, take: Take, format: str) -> None:
-    take([line(PORT_HOST, tlp="TLP:RED"), line("192.0.2.8", tlp="amber+strict"), line("192.0.2.9", tlp="green")])
+    take(
+        [
+            line(PORT_HOST, tlp="TLP:RED"),
+            line("192.0.2.8", tlp="amber+strict"),
+            line("192.0.2.9", tlp="green"),
+        ]
+    )
 
     def out(user: Any) -> str:
         response = get(owned, user, reverse(EXPLORER), format=format)
         body = b"".join(response.streaming_content)
-        return str(pl.read_parquet(io.BytesIO(body))["source_ip"].to_list()) if format == "parquet" else body.decode()
+        return (
+            str(pl.read_parquet(io.BytesIO(body))["source_ip"].to_list())
+            if format == "parquet"
+            else body.decode()
+        )
 
     team, member = out(owned.handler), out(owned.member)
     assert PORT_HOST not in team and "192.0.2.8" in team and "192.0.2.9" in team

@@ -90,7 +90,10 @@ def test_it_lets_nobody_else_change_them(owned: World, name: str) -> None:
     own, shared = kept(owned), kept(owned, shared=True)
     for who, one in (("lead", own), ("reader", shared), ("member", shared), ("foreign_handler", shared)):
         client = owned.client(getattr(owned, who))
-        client.post(reverse(f"events:{name}", args=[one.pk]), {"name": "taken", "line": "port:1", "quiet_hours": 1, "days": 1})
+        client.post(
+            reverse(f"events:{name}", args=[one.pk]),
+            {"name": "taken", "line": "port:1", "quiet_hours": 1, "days": 1},
+        )
     assert SavedQuestion.objects.filter(name="The port", muted_until=None, seen_at=None).count() == 2
 
 

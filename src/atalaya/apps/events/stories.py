@@ -19,7 +19,7 @@ from atalaya.apps.people.models import User
 from atalaya.core.draw import chart
 from atalaya.core.draw.strip import Row, strips_svg
 from atalaya.core.store import Question
-from atalaya.core.store.story import Story, story
+from atalaya.core.store.story import story
 
 KINDS = 12
 """Kinds of sightings with a strip of their own."""
@@ -63,7 +63,8 @@ def told(user: User, params: dict[str, Any]) -> Told | None:
         return None
     keys = found.days["finding"].drop_nulls().unique().to_list()[:FINDINGS]
     findings = list(queries.findings_visible_to(user).filter(pk__in=keys).order_by("-last_seen", "pk"))
-    svg, small, table = _strips(found, {one.pk: one for one in findings})
+    known = {one.pk: one for one in findings}
+    svg, small, table = _strips(_by_finding(found.days, known), known)
     return Told(
         first=found.first,
         last=found.last,
@@ -87,15 +88,23 @@ def _owners(rows: pl.DataFrame, labels: Labels) -> list[Owner]:
     return owners
 
 
-def _strips(found: Story, findings: dict[int, Finding]) -> tuple[str, str, str]:
-    first, last = found.days["day"].min(), found.days["day"].max()
+def _by_finding(days: pl.DataFrame, findings: dict[int, Finding]) -> pl.DataFrame:
+    """The days, without the ports of sightings whose finding has none: a machine that calls out does so from any."""
+    anywhere = [key for key, one in findings.items() if one.port is None]
+    return days.with_columns(
+        port=pl.when(pl.col("finding").is_in(anywhere).fill_null(False)).then(None).otherwise("port")
+    )
+
+
+def _strips(days: pl.DataFrame, findings: dict[int, Finding]) -> tuple[str, str, str]:
+    first, last = days["day"].min(), days["day"].max()
     assert isinstance(first, date) and isinstance(last, date)
     # Not wider than can be seen: weeks instead of days where there are many of these.
     step = 1 if (last - first).days < 200 else 7
     count = (last - first).days // step + 1
     labels = [(first + timedelta(days=at * step)).isoformat() for at in range(count)]
     at = ((pl.col("day") - pl.lit(first)).dt.total_days() // step).alias("at")
-    kinds = found.days.group_by("type", "identifier", "port", at).agg(
+    kinds = days.group_by("type", "identifier", "port", at).agg(
         pl.col("count").sum(), pl.col("finding").drop_nulls().first()
     )
     ranked = kinds.group_by("type", "identifier", "port").agg(pl.col("count").sum()).sort(
