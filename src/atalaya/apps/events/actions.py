@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
-from atalaya.apps.events import asking, findings, queries, raw, reading
+from atalaya.apps.events import alarms, asking, findings, raw, reading
 from atalaya.apps.events.models import Finding, Ingest, QuestionHit, Reject, SavedQuestion
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.jobs.actions import announce
@@ -366,8 +366,8 @@ def ask_alarms(ingest_id: UUID | str, *, by: User | None = None) -> int:
     """
     ingest = Ingest.objects.get(pk=ingest_id)
     found = 0
-    for question in queries.alarms_of(ingest.state_id):
-        count = queries.count_in_file(question, ingest)
+    for question in alarms.alarms_of(ingest.state_id):
+        count = alarms.count_in_file(question, ingest)
         if not count:
             continue
         with transaction.atomic():
@@ -382,7 +382,7 @@ def ask_alarms(ingest_id: UUID | str, *, by: User | None = None) -> int:
 def raise_alarms(*, by: User | None = None) -> int:
     """Raise the alarm of questions with hits that nobody has seen, once in each one's quiet time; returns how many."""
     raised = 0
-    for question in queries.alarms_due(timezone.now()):
+    for question in alarms.alarms_due(timezone.now()):
         with transaction.atomic():
             mine = SavedQuestion.objects.filter(pk=question.pk, raised_at=question.raised_at)
             if mine.update(raised_at=timezone.now()):

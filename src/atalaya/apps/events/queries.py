@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 from django.conf import settings
-from django.db.models import F, Max, Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, Max, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from atalaya.apps.events import asking
+from atalaya.apps.events.alarms import with_unseen
 from atalaya.apps.events.models import Finding, Ingest, SavedQuestion
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.people.models import User
 from atalaya.apps.registry.queries import Asker, Scope, scope_of
-from atalaya.core.errors import BadInput, NotAllowed
+from atalaya.core.errors import NotAllowed
 from atalaya.core.store import Question
 
 __all__ = [
-    "alarms_due", "alarms_of", "count_in_file", "event_table", "files_by_feed", "findings_visible_to", "for_reader",
+    "event_table", "files_by_feed", "findings_visible_to", "for_reader",
     "ingests_visible_to", "is_staff", "one_event", "question_for", "questions_visible_to", "reasons", "ringing",
     "scope_of", "state_of", "with_unseen",
 ]  # fmt: skip
@@ -124,7 +122,7 @@ def reasons(ingest: Ingest) -> dict[str, int]:
 def questions_visible_to(user: Asker) -> QuerySet[SavedQuestion]:
     """The user's own kept questions, and those that their state's team shares. Members of organisations see their own."""
     scope = scope_of(user)
-    if not scope:
+    if not scope or user is None:
         return SavedQuestion.objects.none()
     mine = Q(user=user.pk)
     if scope.organisations is None:
@@ -132,55 +130,8 @@ def questions_visible_to(user: Asker) -> QuerySet[SavedQuestion]:
     return SavedQuestion.objects.filter(mine, state__in=scope.states).select_related("user")
 
 
-def with_unseen(questions: QuerySet[SavedQuestion]) -> QuerySet[SavedQuestion]:
-    """The questions with `unseen`: events found since somebody looked."""
-    since = Coalesce("seen_at", Value(datetime(1970, 1, 1, tzinfo=UTC)))
-    fresh = Q(hits__found_at__gt=since)
-    return questions.annotate(unseen=Coalesce(Sum("hits__count", filter=fresh), 0))
-
-
-def ringing(user: Asker, now: datetime) -> QuerySet[SavedQuestion]:
+def ringing(user: Asker, now: datetime) -> QuerySet[Any]:
     """Kept questions whose alarm is raised and that nobody has looked at, with `unseen`."""
     found = questions_visible_to(user).filter(Q(muted_until=None) | Q(muted_until__lte=now), alarm=True)
     raised = found.filter(Q(seen_at=None) | Q(raised_at__gt=F("seen_at")), raised_at__isnull=False)
     return with_unseen(raised).filter(unseen__gt=0)
-
-
-def alarms_of(state: str) -> list[SavedQuestion]:
-    """Questions of a state that new files are asked: those with an alarm, of people whose account is open."""
-    return list(
-        SavedQuestion.objects.filter(state=state, alarm=True, user__is_active=True).select_related("user")
-    )
-
-
-def alarms_due(now: datetime) -> list[SavedQuestion]:
-    """Questions with hits after the last alarm and after somebody looked, whose quiet time is over."""
-    with_alarm = SavedQuestion.objects.filter(Q(muted_until=None) | Q(muted_until__lte=now), alarm=True)
-    found = with_unseen(with_alarm).filter(unseen__gt=0)
-    waiting = found.filter(Q(raised_at=None) | Q(raised_at__lte=F("seen_at")))
-    return [
-        one for one in waiting
-        if one.raised_at is None or one.raised_at + timedelta(hours=one.quiet_hours) <= now
-    ]  # fmt: skip
-
-
-def count_in_file(question: SavedQuestion, ingest: Ingest) -> int:
-    """How many events of a file answer a kept question, as its author may see them."""
-    try:
-        line = asking.read(question.line, question.user, usual=False)
-    except BadInput:  # an organisation that it names is gone: it asks for nothing that is there
-        return 0
-    asked = question_for(question.user, {**line.params, "raw_file": ingest.sha256})
-    if ingest.state_id not in asked.states:
-        return 0
-    # The days of the file keep all other files of the table closed.
-    first, last = ingest.first_event_at, ingest.last_event_at
-    if first and last:
-        since, until = max(asked.since or first, first), min(asked.until or FAR, last + timedelta(seconds=1))
-        if since >= until:
-            return 0
-        asked = replace(asked, since=since, until=until)
-    return event_table().count(replace(asked, states=frozenset({ingest.state_id})))
-
-
-FAR = datetime(9999, 1, 1, tzinfo=UTC)

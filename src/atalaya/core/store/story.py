@@ -37,7 +37,7 @@ def story(table: EventTable, question: Question) -> Story:
     }  # fmt: skip
     time = pl.col("time_source")
     count = pl.len().cast(pl.Int64)
-    days = seen.group_by(**{name: pl.col(column) for name, column in kinds.items()}).agg(count=count)
+    days = seen.group_by(pl.col(column).alias(name) for name, column in kinds.items()).agg(count=count)
     owners = seen.group_by(owner=pl.col("owner"), by=pl.col("owner_by")).agg(
         first=time.min(), last=time.max(), count=count
     )
