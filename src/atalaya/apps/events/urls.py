@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from atalaya.apps.events import views, views_explorer, views_files, views_saved
+from atalaya.apps.events.marks import views as marks
 
 
 class FindingKey:
@@ -50,7 +51,10 @@ urlpatterns = [
     path("saved/<uuid:pk>/remove/", views_saved.remove, name="question_remove"),
     path("of/<sha256:raw_file>/<int:raw_row>/", views.event, name="event"),
     path("findings/", views.findings, name="findings"),
+    path("findings/mark/", marks.mark, name="mark"),
     path("findings/<finding:key>/", views.finding, name="finding"),
+    path("marks/<uuid:pk>/answer/", marks.answer, name="answer"),
+    path("marks/<uuid:pk>/back/", marks.take_back, name="take_back"),
     path("files/", views_files.files, name="files"),
     path("files/add/", views_files.upload, name="upload"),
     path("files/<uuid:pk>/", views_files.file, name="file"),

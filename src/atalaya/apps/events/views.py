@@ -15,12 +15,16 @@ from atalaya.apps.events import asking, extras, queries, raw, reading, stories
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.details import fields_of
 from atalaya.apps.events.forms import feed_choices
-from atalaya.apps.events.listing import FINDINGS, organisation_url
+from atalaya.apps.events.listing import FINDINGS, finding_url, organisation_url
+from atalaya.apps.events.marks.actions import MARKABLE
+from atalaya.apps.events.marks.forms import AnswerForm, MarkForm
+from atalaya.apps.events.marks.queries import of_finding, with_word
+from atalaya.apps.events.marks.shown import shown
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.events.pictures import Histogram, histogram
 from atalaya.apps.events.pivots import Pivot, event_rows, story_url
 from atalaya.apps.people.models import User
-from atalaya.apps.people.rights import Right, asker, needs
+from atalaya.apps.people.rights import Right, asker, has, needs
 from atalaya.apps.registry.models import Contact, Organisation
 from atalaya.apps.registry.queries import contacts_to_tell, contacts_visible_to, visible_to
 from atalaya.core.errors import BadInput
@@ -116,7 +120,10 @@ def _original(found: dict[str, Any]) -> list[tuple[str, str]]:
 @needs(Right.READ_EVENTS)
 def findings(request: HttpRequest) -> HttpResponseBase:
     """What owners have to fix."""
-    return FINDINGS.page(request, queries.findings_visible_to(asker(request)), title=_("Findings"))
+    user = asker(request)
+    listing = FINDINGS if has(user, Right.MARK_FINDINGS) else FINDINGS.without("pick")
+    rows = with_word(queries.findings_visible_to(user))
+    return listing.page(request, rows, title=_("Findings"), template="events/findings.html")
 
 
 @require_safe
@@ -124,7 +131,7 @@ def findings(request: HttpRequest) -> HttpResponseBase:
 def finding(request: HttpRequest, key: int) -> HttpResponse:
     """One finding with its history."""
     user = asker(request)
-    found = get_object_or_404(queries.findings_visible_to(user), pk=key)
+    found = get_object_or_404(with_word(queries.findings_visible_to(user)), pk=key)
     owner: Organisation | None = found.organisation
     table, pivot = queries.event_table(), Pivot(asking.term("finding", key))
     question = queries.question_for(user, {"finding": key, "limit": FINDING_EVENTS})
@@ -140,8 +147,22 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
         "owner_url": organisation_url(str(owner.pk)) if owner else "",
         "contacts": _contacts(user, owner),
         "extras": extras.about(user, found),
+        **_words(user, found),
     }
     return render(request, "events/finding.html", context)
+
+
+def _words(user: User, found: Finding) -> dict[str, Any]:
+    """What was said of the finding, and the forms with which this user may say or answer something."""
+    may_mark = has(user, Right.MARK_FINDINGS) and found.organisation_id and found.status in MARKABLE
+    return {
+        "marks": [shown(user, given) for given in of_finding(user, found)],
+        "again": found.again,  # type: ignore[attr-defined]
+        "answer_form": AnswerForm(),
+        "mark_form": MarkForm() if may_mark and found.word is None else None,  # type: ignore[attr-defined]
+        "chosen": [found],
+        "back": finding_url(found),
+    }
 
 
 def _facts(found: Finding) -> list[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -28,6 +29,8 @@ from atalaya.web.templatetags.ui import number, when
 
 REJECTS_PER_PAGE = 50
 FEEDS_PER_PAGE = 100
+SOURCE_KINDS = {"Shadowserver": "shadowserver", "misp-feed": "misp", "taxii-indicators": "taxii"}
+"""By provider or feed: what its sources are, where they are no plain web addresses."""
 
 
 def _staff_only(request: HttpRequest) -> None:
@@ -195,4 +198,11 @@ def _feed_row(feed: Feed, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "rows": seen.get("rows"),
         "files_url": f"{reverse('events:files')}?feed={feed.code}",
         "events_url": f"{reverse('events:explorer')}?feed={feed.code}",
+        "add_source_url": _add_source_url(feed),
     }
+
+
+def _add_source_url(feed: Feed) -> str:
+    """Where a source of this feed is added: pages of an app above this one."""
+    kind = SOURCE_KINDS.get(feed.provider if feed.provider in SOURCE_KINDS else feed.code, "http")
+    return f"{reverse('collection:add')}?{urlencode({'kind': kind, 'feed': feed.code})}"

@@ -25,6 +25,9 @@ REASONS: tuple[str, ...] = (
     gettext_noop("The value is not a network in CIDR form."),
     gettext_noop("The value is not a number."),
     gettext_noop("The value is not of the kind that this field holds."),
+    gettext_noop("An attribute of the kind {kind} cannot be an event."),
+    gettext_noop("This pattern is not read: only equal values, with OR between them."),
+    gettext_noop("The indicator was revoked."),
     gettext_noop("The time is before 1990."),
     gettext_noop("The time is more than two days in the future."),
 )

@@ -22,10 +22,13 @@ CODE_LIVES = 120
 SCOPES: dict[Right, Any] = {
     Right.READ_EVENTS: _("read events and findings"),
     Right.WRITE_EVENTS: _("send in feed files and change findings"),
+    Right.MARK_FINDINGS: _("mark findings as solved, wrong or accepted"),
     Right.READ_REGISTRY: _("read the registry"),
     Right.WRITE_REGISTRY: _("change the registry"),
+    Right.PROPOSE_CHANGES: _("propose changes of networks and contacts"),
     Right.READ_NOTICES: _("read notices"),
     Right.SEND_NOTICES: _("send notices"),
+    Right.KEEP_WEBHOOKS: _("keep webhooks"),
     Right.READ_RECORDS: _("read the audit log"),
     Right.MANAGE_PEOPLE: _("manage people"),
     Right.MANAGE_NODE: _("manage the node"),

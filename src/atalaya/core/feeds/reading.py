@@ -11,7 +11,7 @@ from atalaya.core.errors import BadInput, TooLarge
 from atalaya.core.feeds.declaration import Feed, Mapped
 from atalaya.core.feeds.finding import Catalogue, catalogue
 from atalaya.core.feeds.mapping import Mapper
-from atalaya.core.formats import csv, jsonlines, open_feed
+from atalaya.core.formats import csv, indicators, jsonlines, open_feed
 from atalaya.core.formats.batch import Batch
 from atalaya.core.formats.opening import Truncated
 
@@ -48,13 +48,17 @@ def _read_member(stream: BufferedIOBase, feed: Feed, *, name: str, first_row: in
 
 def header(feed: Feed, batch: Batch) -> list[str]:
     """The columns that the batches of a file may have: JSON objects may each have other keys."""
-    return list(feed.columns) if feed.format == "jsonlines" else batch.rows.columns
+    return batch.rows.columns if feed.format == "csv" else list(feed.columns)
 
 
 def batches(stream: BufferedIOBase, feed: Feed, *, first_row: int = 1) -> Iterator[Batch]:
     """The batches of a stream in the feed's format."""
     if feed.format == "jsonlines":
         return jsonlines.read(stream, columns=feed.columns.keys(), first_row=first_row)
+    if feed.format == "misp":
+        return indicators.read_misp(stream, columns=feed.columns.keys(), first_row=first_row)
+    if feed.format == "stix":
+        return indicators.read_stix(stream, columns=feed.columns.keys(), first_row=first_row)
     return csv.read(stream, first_row=first_row)
 
 

@@ -42,6 +42,11 @@ def read(stream: BufferedIOBase, *, columns: Collection[str], first_row: int = 1
     start = _start(stream)
     first = next(iter(start.removeprefix(BOM).lstrip()[:1]), None)
     items = _array(stream, start) if first == ord("[") else _lines(stream, start)
+    return of_items(items, columns=columns, first_row=first_row)
+
+
+def of_items(items: Iterator[Item], *, columns: Collection[str], first_row: int = 1) -> Iterator[Batch]:
+    """Yield objects that another format made in batches, as `read` does with those of a stream."""
     while part := tuple(islice(items, BATCH_ROWS)):
         yield _batch(part, frozenset(columns), first_row)
         first_row += len(part)

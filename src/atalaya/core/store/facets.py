@@ -8,27 +8,34 @@ from datetime import datetime
 
 import polars as pl
 
-from atalaya.core.store import reading
+from atalaya.core.store import counting, reading
 from atalaya.core.store.question import Question
 from atalaya.core.store.table import EventTable
 
 
 def facets(table: EventTable, question: Question, columns: Sequence[str], n: int) -> dict[str, pl.DataFrame]:
     """For each column its most frequent values: columns value and count, null left out, the first n."""
-    answers = _answers(table, question).select(columns)
+    files = reading.candidates(table.manifest(), question)
+    told = {column: counting.told(table.path, files, question, column) for column in columns}
+    answers = {
+        name: reading.answers(table.path, left.others if left else files, question)
+        for name, left in told.items()
+    }
     # The planner reads the files once for all of them: they share their plan up to the grouping.
-    counted = pl.collect_all([_top(answers, column, n) for column in columns])
-    return dict(zip(columns, counted, strict=True))
+    counted = pl.collect_all([_values(answers[column], column) for column in columns])
+    every = {
+        column: counting.summed(told[column], rows) for column, rows in zip(columns, counted, strict=True)
+    }
+    return {column: rows.head(n) for column, rows in every.items()}
 
 
 def _answers(table: EventTable, question: Question) -> pl.LazyFrame:
     files = reading.candidates(table.manifest(), question)
-    return reading.scan(table.path, files["path"]).filter(question.condition())
+    return reading.answers(table.path, files, question)
 
 
-def _top(answers: pl.LazyFrame, column: str, n: int) -> pl.LazyFrame:
-    counted = answers.select(value=pl.col(column)).drop_nulls().group_by("value").agg(count=_int(pl.len()))
-    return counted.sort("count", "value", descending=[True, False]).head(n)
+def _values(answers: pl.LazyFrame, column: str) -> pl.LazyFrame:
+    return answers.select(value=pl.col(column)).drop_nulls().group_by("value").agg(count=_int(pl.len()))
 
 
 def _int(expression: pl.Expr) -> pl.Expr:

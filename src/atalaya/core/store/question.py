@@ -88,11 +88,34 @@ class Question:
         numbers = ((n.version, int(n.network_address)) for n in networks)
         return sorted({signed(number >> 64) if version == 6 else number for version, number in numbers})
 
-    def condition(self) -> pl.Expr:
-        """The whole question, scope included, as one polars expression."""
-        return reduce(
-            and_, [*_scope(self), *self._equalities(), *self._ranges(), *self._addresses(), *self._where()]
-        )
+    def condition(self, *, whole: bool = False) -> pl.Expr:
+        """The whole question, scope included, as one polars expression on columns as they are in a file.
+
+        `whole`: for files all of whose events are of the states and the time asked for (see `covers`).
+        """
+        of_file = () if whole else (pl.col("state").is_in(sorted(self.states)), *self._ranges())
+        asked = [*of_file, *self._narrowing()]
+        return reduce(and_, asked) if asked else pl.lit(True)
+
+    def covers(self) -> pl.Expr:
+        """Whether all events of a file (a row of the table's manifest) are of the states and the time asked for."""
+        inside = [pl.col("min.state") == pl.col("max.state"), pl.col("min.state").is_in(sorted(self.states))]
+        day = pl.col("day").cast(pl.Datetime("us", "UTC"))
+        if self.since:
+            inside.append(day >= self.since.astimezone(UTC))
+        if self.until:
+            inside.append(day + timedelta(days=1) <= self.until.astimezone(UTC))
+        return reduce(and_, inside).fill_null(False)
+
+    def everything(self) -> bool:
+        """Whether every event of a file that is covered is an answer."""
+        return next(self._narrowing(), None) is None
+
+    def _narrowing(self) -> Iterator[pl.Expr]:
+        yield from _of_organisations(self)
+        yield from self._equalities()
+        yield from self._addresses()
+        yield from self._where()
 
     def _equalities(self) -> Iterator[pl.Expr]:
         wanted: dict[str, object] = {
@@ -113,7 +136,7 @@ class Question:
             if value is not None and value != "":
                 yield pl.col(name).eq(value)
         if self.owner:
-            yield pl.col("owners").list.contains(self.owner)
+            yield _claimed_by(self.owner)
         if self.unowned:
             yield pl.col("owner").is_null()
         if self.domain:
@@ -136,8 +159,13 @@ class Question:
             yield from addresses.inside(addresses.network(text))
 
 
-def _scope(question: Question) -> Iterator[pl.Expr]:
-    yield pl.col("state").is_in(sorted(question.states))
+def _of_organisations(question: Question) -> Iterator[pl.Expr]:
     if question.organisations is not None:
-        claims = [pl.col("owners").list.contains(owner) for owner in sorted(question.organisations)]
-        yield reduce(or_, claims, pl.lit(False))
+        yield reduce(or_, map(_claimed_by, sorted(question.organisations)), pl.lit(False))
+
+
+def _claimed_by(owner: str) -> pl.Expr:
+    """A file has `owners` only where there are several: see `layout.write_part`."""
+    return (pl.col("owner") == owner).fill_null(False) | pl.col("owners").list.contains(owner).fill_null(
+        False
+    )

@@ -30,14 +30,14 @@ class Story:
 def story(table: EventTable, question: Question) -> Story:
     """Everything that was seen of what a question asks for; its limit and offset are ignored."""
     files = reading.candidates(table.manifest(), question)
-    seen = reading.scan(table.path, files["path"]).filter(question.condition())
+    seen = reading.answers(table.path, files, question)
     kinds = {
         "day": "day", "finding": "finding", "type": "classification_type", "identifier": "classification_identifier",
         "port": "source_port", "feed": "feed_code",
     }  # fmt: skip
     time = pl.col("time_source")
     count = pl.len().cast(pl.Int64)
-    days = seen.group_by(pl.col(column).alias(name) for name, column in kinds.items()).agg(count=count)
+    days = seen.group_by([pl.col(column).alias(name) for name, column in kinds.items()]).agg(count=count)
     owners = seen.group_by(owner=pl.col("owner"), by=pl.col("owner_by")).agg(
         first=time.min(), last=time.max(), count=count
     )

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('events', '0002_finding_key'),
+        ('events', '0003_channel_source'),
         ('registry', '0002_states'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -92,9 +92,11 @@ FEW = 20
 
 
 def _claimed(owners: list[str]) -> pl.Expr:
+    # A file has `owners` only where there are several: see `layout.write_part`.
+    alone = pl.col("owner").is_in(owners).fill_null(False)
     if len(owners) <= FEW:
-        return _any(pl.col("owners").list.contains(owner) for owner in owners)
-    return pl.col("owners").list.eval(pl.element().is_in(owners)).list.any()
+        return alone | _any(pl.col("owners").list.contains(owner).fill_null(False) for owner in owners)
+    return alone | pl.col("owners").list.eval(pl.element().is_in(owners)).list.any().fill_null(False)
 
 
 def _same(field: Field, column: str, text: str) -> pl.Expr:
