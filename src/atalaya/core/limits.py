@@ -36,3 +36,7 @@ REGISTRY_FILE_BYTES = 16 * MIB
 """One file of organisations, contacts and networks, or one address list, as it is imported into the registry."""
 REGISTRY_ROWS = 50_000
 """Rows in such a file."""
+PARQUET_EVENTS = 5_000_000
+"""Events in one Parquet file that somebody downloads: it is written to the disk before it is sent."""
+STIX_EVENTS = 10_000
+"""Events in one STIX bundle: it has several objects for each, and its readers hold it in memory."""

@@ -20,7 +20,13 @@ from atalaya.apps.collection.queries import sources_visible_to
 from atalaya.apps.events.forms import EventFilter
 from atalaya.apps.events.listing import FILES, FINDINGS
 from atalaya.apps.events.models import Finding, Ingest
-from atalaya.apps.events.queries import event_table, findings_visible_to, ingests_visible_to, question_for
+from atalaya.apps.events.queries import (
+    event_table,
+    findings_visible_to,
+    ingests_visible_to,
+    question_for,
+    ringing,
+)
 from atalaya.apps.jobs.listing import JOBS
 from atalaya.apps.jobs.models import Job
 from atalaya.apps.notices.listing import NOTICES
@@ -107,6 +113,7 @@ def _team_needs(sight: Sight) -> Iterator[Need]:
     yield _unowned(sight)
     yield _critical(sight)
     yield _returned(sight)
+    yield from _ringing(sight)
     yield from _words(sight)
     yield from _files(sight)
     yield from _sources(sight)
@@ -166,6 +173,14 @@ def _returned(sight: Sight) -> Need:
         FINDINGS, sight.findings, "events:findings", {"status": "back"}, "warn",
         _("Findings that came back"), _("They were gone or solved"),
     )  # fmt: skip
+
+
+def _ringing(sight: Sight) -> Iterator[Need]:
+    for question in ringing(sight.user, timezone.now()):
+        yield Need(
+            question.name, question.unseen, reverse("events:question", args=[question.pk]), "warn",
+            _("New events answer a kept question"),
+        )  # fmt: skip
 
 
 def _files(sight: Sight) -> Iterator[Need]:

@@ -11,15 +11,16 @@ from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Query, Router, Schema, Status
 from ninja.errors import HttpError
 
-from atalaya.apps.events import actions, export, queries
-from atalaya.apps.events.forms import EventFilter
+from atalaya.apps.events import actions, downloads, explorer, export, queries
+from atalaya.apps.events.explorer import Asked
 from atalaya.apps.events.marks.queries import with_word
 from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, api_auth, asker
 from atalaya.core import limits
 from atalaya.core.errors import BadInput, Temporary, TooLarge
@@ -52,8 +53,10 @@ class FileOut(Schema):
 
 
 class EventQuery(Schema):
-    """Filters of the explorer; days are given as YYYY-MM-DD in the node's time zone."""
+    """Filters of the explorer, all of which must hold: `q` in the query language, and the fields of the form. Days are
+    given as YYYY-MM-DD in the node's time zone. Without a time, the last 30 days are asked."""
 
+    q: str = ""
     address: str = ""
     asn: str = ""
     domain: str = ""
@@ -238,28 +241,29 @@ def get_file(request: HttpRequest, file_id: UUID) -> FileOut:
 def list_events(
     request: HttpRequest, filters: Query[EventQuery], limit: int = 100, cursor: str = "", format: str = "json"
 ) -> Any:
-    """Events, newest first, `limit` (at most 1,000) at a time; `format=intelmq` streams all as IntelMQ JSON lines."""
+    """Events, newest first, `limit` (at most 1,000) at a time; `format=intelmq`, `csv`, `parquet` or `stix` streams all."""
     user = asker(request)
     asked = _checked(filters, user)
-    if format == "intelmq":
-        question = queries.question_for(user, asked)
-        return StreamingHttpResponse(
-            export.as_intelmq(queries.event_table().batches(question)), content_type="application/x-ndjson"
-        )
+    if format in downloads.FORMATS:
+        return downloads.download(format, asked.question(), user)
     offset, size = _offset(cursor), max(1, min(limit, 1000))
-    question = queries.question_for(user, {**asked, "offset": offset, "limit": size})
+    question = asked.question(offset=offset, limit=size)
     table = queries.event_table()
     total = table.count(question)
     rows = queries.for_reader(table.rows(question), queries.scope_of(user))
     return EventsOut(count=total, events=export.as_objects(rows), next=_next(offset, size, total))
 
 
-def _checked(filters: EventQuery, user: Any) -> dict[str, Any]:
-    form = EventFilter(filters.dict(), user=user, staff=queries.is_staff(user))
-    if not form.is_valid():
-        told = "; ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
+def _checked(filters: EventQuery, user: User) -> Asked:
+    found = explorer.asked(filters.dict(), user)
+    if found.problem is not None:
+        raise found.problem
+    if found.line is None:
+        told = "; ".join(
+            f"{name}: {' '.join(map(str, errors))}" for name, errors in found.form.errors.items()
+        )
         raise BadInput(told, advice="Mend these parameters.")
-    return form.question()
+    return found
 
 
 def _offset(cursor: str) -> int:

@@ -50,10 +50,10 @@ class Asked:
         return queries.question_for(self.user, {**self.line.params, "order": self.order or "newest", **more})
 
 
-def asked(params: Mapping[str, str], user: User, *, usual: bool = True) -> Asked:
+def asked(params: Mapping[str, Any], user: User, *, usual: bool = True) -> Asked:
     """The form's parameters and `q` as one question. Without a time it is that of the last days, unless not `usual`."""
     staff = queries.is_staff(user)
-    text = SPACED_AS.sub(r"AS\1", params.get("q", "").strip())
+    text = SPACED_AS.sub(r"AS\1", str(params.get("q", "")).strip())
     form = _narrow_feeds(EventFilter(params, user=user, staff=staff))
     if not form.is_valid():
         return Asked(user, text, form)

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from atalaya.apps.registry.models import Organisation
-from atalaya.core.schema.columns import COLUMNS
+from atalaya.core.schema.columns import COLUMNS, polars_schema
 from atalaya.web import safe_csv
 
 IDF = tuple(column for column in COLUMNS if not column.own)
@@ -41,6 +41,18 @@ def as_csv(batches: Iterator[pl.DataFrame]) -> Iterator[bytes]:
     yield (",".join([column.field for column in IDF] + list(CSV_OWN)) + "\n").encode()
     for events in batches:
         yield _csv_table(events).write_csv(include_header=False).encode()
+
+
+SCHEMA = polars_schema()
+"""Columns of the event table, which Parquet files keep by their own names and types."""
+
+
+def as_table(events: pl.DataFrame) -> pl.DataFrame:
+    """The events with their own types, for analysis: the fields of IDF, the owner by name, finding and provenance."""
+    names = owner_names(events)
+    return events.select([column.name for column in IDF] + list(CSV_OWN)).with_columns(
+        pl.col("owner").replace(names)
+    )
 
 
 def _csv_table(events: pl.DataFrame) -> pl.DataFrame:

@@ -46,6 +46,20 @@ def compact() -> None:
 
 
 @hears("events.added")
+@job("events.ask_alarms")
+def ask_alarms(*, ingest: str, new_findings: int = 0) -> None:
+    """Ask a new file the questions that people keep with an alarm."""
+    actions.ask_alarms(ingest)
+
+
+@periodic(hours=1)
+@job("events.raise_alarms")
+def raise_alarms() -> None:
+    """Raise the alarms whose quiet time is over."""
+    actions.raise_alarms()
+
+
+@hears("events.added")
 @job("events.settle_marks", priority=1)
 def settle_marks(*, ingest: str = "", new_findings: int = 0) -> None:
     """Note which findings were said to be solved and seen again, and which changed hands."""

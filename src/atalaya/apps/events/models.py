@@ -172,6 +172,52 @@ class Finding(models.Model):
         )
 
 
+class SavedQuestion(models.Model):
+    """A question to the event history that somebody keeps, for themselves or for their state's team.
+
+    With an alarm, every new file of the state is asked it: see `QuestionHit`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    state = models.ForeignKey("registry.State", on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=120)
+    note = models.TextField(_("note"), max_length=2000, blank=True)
+    line = models.CharField(_("question"), max_length=2000)
+    shared = models.BooleanField(_("shared with the team"), default=False)
+    alarm = models.BooleanField(_("tell me when new events answer it"), default=False)
+    quiet_hours = models.PositiveSmallIntegerField(
+        _("hours of quiet after an alarm"), default=24, help_text="At most one alarm in this many hours."
+    )
+    muted_until = models.DateTimeField(_("muted until"), null=True)
+    raised_at = models.DateTimeField(_("last alarm"), null=True)
+    seen_at = models.DateTimeField(_("seen"), null=True, help_text="Hits up to then need no more attention.")
+    created_at = models.DateTimeField(_("kept since"), default=timezone.now)
+
+    class Meta:
+        ordering = ("name",)
+        indexes = (models.Index(fields=["state", "alarm"], name="saved_question_alarm"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class QuestionHit(models.Model):
+    """How many events of one new file answer a saved question. Found once, however often the job runs."""
+
+    question = models.ForeignKey(SavedQuestion, on_delete=models.CASCADE, related_name="hits")
+    ingest = models.ForeignKey(Ingest, on_delete=models.CASCADE, related_name="+")
+    count = models.BigIntegerField(_("events"))
+    found_at = models.DateTimeField(_("found"), default=timezone.now)
+
+    class Meta:
+        ordering = ("-found_at",)
+        constraints = (models.UniqueConstraint(fields=["question", "ingest"], name="hit_once_for_each_file"),)
+
+    def __str__(self) -> str:
+        return f"{self.count}"
+
+
 class Mark(models.Model):
     """What an owner says about one finding, and what the team answered. At most one mark of a finding is in force.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from urllib.parse import urlencode
 import polars as pl
 from django.urls import reverse
 
-from atalaya.apps.events.asking import EVERYTHING, FIELDS, excluded, narrowed, without
+from atalaya.apps.events.asking import EVERYTHING, FIELDS, excluded, narrowed, term, without
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.export import owner_names
 from atalaya.core.store.ask import Node, written
@@ -100,3 +101,18 @@ def _event_row(row: Mapping[str, Any], names: Mapping[str, str], pivot: Pivot) -
 def event_url(raw_file: str, raw_row: int) -> str:
     """Address of an event's page."""
     return reverse("events:event", args=[raw_file, raw_row])
+
+
+def story_of(place: str) -> Node:
+    """The question for everything about an address, prefix or domain."""
+    try:
+        ipaddress.ip_network(place, strict=False)
+    except ValueError:
+        return term("domain", place)
+    return term("ip", place)
+
+
+def story_url(event: Mapping[str, Any]) -> str:
+    """Address of the story of what an event is about; "" when it names neither address nor domain."""
+    place = event.get("source_ip") or event.get("source_fqdn") or ""
+    return f"{reverse('events:story')}?{urlencode({'of': place})}" if place else ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 from django.conf import settings
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import F, Max, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.events.alarms import with_unseen
+from atalaya.apps.events.models import Finding, Ingest, SavedQuestion
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.people.models import User
 from atalaya.apps.registry.queries import Asker, Scope, scope_of
@@ -18,8 +20,9 @@ from atalaya.core.errors import NotAllowed
 from atalaya.core.store import Question
 
 __all__ = [
-    "event_table", "files_by_feed", "findings_visible_to", "for_reader", "ingests_visible_to", "is_staff", "one_event",
-    "question_for", "reasons", "scope_of", "state_of",
+    "event_table", "files_by_feed", "findings_visible_to", "for_reader",
+    "ingests_visible_to", "is_staff", "one_event", "question_for", "questions_visible_to", "reasons", "ringing",
+    "scope_of", "state_of", "with_unseen",
 ]  # fmt: skip
 
 
@@ -114,3 +117,21 @@ def reasons(ingest: Ingest) -> dict[str, int]:
     return {
         f"{one['field']}: {one['reason']}" if one["field"] else one["reason"]: one["rows"] for one in grouped
     }
+
+
+def questions_visible_to(user: Asker) -> QuerySet[SavedQuestion]:
+    """The user's own kept questions, and those that their state's team shares. Members of organisations see their own."""
+    scope = scope_of(user)
+    if not scope or user is None:
+        return SavedQuestion.objects.none()
+    mine = Q(user=user.pk)
+    if scope.organisations is None:
+        mine |= Q(shared=True)
+    return SavedQuestion.objects.filter(mine, state__in=scope.states).select_related("user")
+
+
+def ringing(user: Asker, now: datetime) -> QuerySet[Any]:
+    """Kept questions whose alarm is raised and that nobody has looked at, with `unseen`."""
+    found = questions_visible_to(user).filter(Q(muted_until=None) | Q(muted_until__lte=now), alarm=True)
+    raised = found.filter(Q(seen_at=None) | Q(raised_at__gt=F("seen_at")), raised_at__isnull=False)
+    return with_unseen(raised).filter(unseen__gt=0)

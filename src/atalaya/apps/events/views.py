@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from atalaya.apps.events import asking, extras, queries, raw, reading
+from atalaya.apps.events import asking, extras, queries, raw, reading, stories
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.details import fields_of
 from atalaya.apps.events.forms import feed_choices
@@ -22,7 +22,7 @@ from atalaya.apps.events.marks.queries import of_finding, with_word
 from atalaya.apps.events.marks.shown import shown
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.events.pictures import Histogram, histogram
-from atalaya.apps.events.pivots import Pivot, event_rows
+from atalaya.apps.events.pivots import Pivot, event_rows, story_url
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, asker, has, needs
 from atalaya.apps.registry.models import Contact, Organisation
@@ -54,9 +54,18 @@ def event(request: HttpRequest, raw_file: str, raw_row: int) -> HttpResponse:
         "extras": extras.about(user, finding) if finding else [],
         "file": file,
         "original": _original(found),
+        "story_url": story_url(found),
+        "told": stories.told(user, place) if (place := _place(found)) else None,
         **_owners(user, found),
     }
     return render(request, "events/event.html", context)
+
+
+def _place(found: dict[str, Any]) -> dict[str, Any]:
+    """What the story of an event is about: its address, or the domain when it has none."""
+    if found["source_ip"]:
+        return {"ip": found["source_ip"]}
+    return {"domain": found["source_fqdn"]} if found["source_fqdn"] else {}
 
 
 def _title(found: dict[str, Any]) -> str:
@@ -134,6 +143,7 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
         "rows": list(event_rows(events, pivot)),
         "histogram": picture,
         "events_url": pivot(),
+        "told": stories.told(user, {"finding": key}),
         "owner_url": organisation_url(str(owner.pk)) if owner else "",
         "contacts": _contacts(user, owner),
         "extras": extras.about(user, found),

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from atalaya.apps.events import downloads, queries
+from atalaya.apps.events import comparing, downloads, queries, stories, words
+from atalaya.apps.events.asking import narrowed, term, understood, without
 from atalaya.apps.events.explorer import Asked, asked, shown_form, span, wrong
 from atalaya.apps.events.facets import Labels, facets
 from atalaya.apps.events.pictures import histogram
-from atalaya.apps.events.pivots import event_rows
+from atalaya.apps.events.pivots import Pivot, event_rows, story_of
 from atalaya.apps.events.suggestions import suggestions
 from atalaya.apps.people.rights import Right, asker, needs
+from atalaya.core.errors import BadInput, TooLarge
+from atalaya.core.store.ask import Problem, every
 from atalaya.core.store.ask.fields import FIELDS
 
 PER_PAGE = 50
@@ -30,7 +35,11 @@ def explorer(request: HttpRequest) -> HttpResponseBase:
     if found.line is None:
         return render(request, "events/explorer.html", _refused(found))
     if request.GET.get("format") in downloads.FORMATS:
-        return downloads.download(request.GET["format"], found.question(), found.user)
+        try:
+            return downloads.download(request.GET["format"], found.question(), found.user)
+        except TooLarge as error:
+            messages.error(request, words.refusal(error))
+            return redirect(found.pivot())
     return render(request, "events/explorer.html", {**asked_context(found), **_answer(request, found)})
 
 
@@ -47,7 +56,7 @@ def asked_context(found: Asked) -> dict[str, Any]:
         "more_open": any(field.value() for field in more),
         "fields_open": bool(form.errors),
         "fields": [f"{field.name}:" for field in FIELDS],
-        "pivot": found.pivot,
+        "keep_url": found.pivot.to(found.line.node, "events:keep") if found.line else "",
     }
 
 
@@ -79,7 +88,7 @@ def _answer(request: HttpRequest, found: Asked) -> dict[str, Any]:
         "facets": facets(table, question, pivot, Labels(found.user)),
         "brush_url": pivot(since="SINCE", until="UNTIL"),
         "downloads": [
-            (label, pivot.to(found.line.node, format=name)) for name, label in downloads.FORMATS.items()
+            (one.name, pivot.to(found.line.node, format=name)) for name, one in downloads.FORMATS.items()
         ],
         "compare_url": pivot.to(found.line.node, "events:compare"),
         "finding_url": _finding_url(found),
@@ -94,6 +103,47 @@ def _finding_url(found: Asked) -> str:
 
 def _page(total: int, wanted: str | None) -> Page[int]:
     return Paginator(range(total), PER_PAGE).get_page(wanted)
+
+
+@require_safe
+@needs(Right.READ_EVENTS)
+def compare(request: HttpRequest) -> HttpResponse:
+    """The question now against the period before it, or another one."""
+    found = asked(request.GET.dict(), asker(request))
+    if found.line is None:
+        return render(
+            request, "events/compare.html", {**_refused(found), "explorer_url": reverse("events:explorer")}
+        )
+    start, labels = request.GET.get("with", ""), Labels(found.user)
+    links = [
+        (label, found.pivot.to(narrowed(without(found.line.node, "until"), "since", day), "events:compare"))
+        for label, day in comparing.widths(timezone.now())
+    ]
+    context = {**asked_context(found), "explorer_url": found.pivot(), "start": start, "widths": links}
+    try:
+        scoped = not queries.is_staff(found.user)
+        context["found"] = comparing.comparison(
+            queries.event_table(), found.question(), start, found.pivot, labels, scoped
+        )
+    except BadInput as error:
+        context["problem"] = words.refusal(error)
+    return render(request, "events/compare.html", context)
+
+
+@require_safe
+@needs(Right.READ_EVENTS)
+def story(request: HttpRequest) -> HttpResponse:
+    """Everything this node has seen of one address or domain, over all time."""
+    of, user = request.GET.get("of", "").strip()[:253], asker(request)
+    if not of:
+        return render(request, "events/story.html", {"of": ""})
+    node = story_of(of)
+    try:
+        line = understood(every([node, term("since", "ever")]), user)
+    except Problem as problem:
+        return render(request, "events/story.html", {"of": of, "problem": words.problem(problem)})
+    context = {"of": of, "told": stories.told(user, line.params), "events_url": Pivot(line.node)()}
+    return render(request, "events/story.html", context)
 
 
 @require_safe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext, gettext_noop
 
+from atalaya.core.errors import BadInput
 from atalaya.core.formats import reasons
 from atalaya.core.store.ask.problem import Problem
 
@@ -130,6 +131,20 @@ def reason(text: str) -> str:
         return gettext(text) if text in REASONS else text
     template, values = found
     return gettext(template).format(**values)
+
+
+REFUSALS: tuple[str, ...] = (
+    gettext_noop("The question has no beginning."),
+    gettext_noop("Say since when."),
+    gettext_noop("Ask for a shorter time."),
+    gettext_noop("Write it as 2026-11-05."),
+)
+
+
+def refusal(error: BadInput) -> str:
+    """A refusal whose advice is one of ours, in the reader's language."""
+    what = gettext(error.what) if error.what in REFUSALS else error.what
+    return f"{what} {gettext(error.advice)}" if error.advice in REFUSALS else str(error)
 
 
 def problem(found: Problem) -> str:

@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 WORDS: dict[str, Promise] = {
+    "events.ask_alarms": _("Ask a new file the kept questions"),
     "collection.due": _("Ask for the sources that are due"),
     "collection.fetch": _("Fetch a source"),
     "collection.note_rows": _("Count the rows of a fetch"),
@@ -16,6 +17,7 @@ WORDS: dict[str, Promise] = {
     "events.forget_old_files": _("Forget old files"),
     "events.expire_marks": _("Open findings again whose acceptance is over"),
     "events.process": _("Read a file"),
+    "events.raise_alarms": _("Raise alarms of kept questions"),
     "ownership.carry_out": _("Give the past its owners"),
     "ownership.changed": _("Ask for a plan of the past's owners"),
     "ownership.plan": _("Hold history against the registry"),

@@ -5,7 +5,7 @@ guesses a lower one. What the rules do not allow is refused.
 """
 
 from atalaya.core.marking.gate import Audience, Decision, Kind, may_act, may_leave
-from atalaya.core.marking.scale import PAP, TLP, combine, label, parse, parse_pap
+from atalaya.core.marking.scale import PAP, TLP, combine, label, parse, parse_pap, stix_id
 
 __all__ = [
     "PAP",
@@ -19,4 +19,5 @@ __all__ = [
     "may_leave",
     "parse",
     "parse_pap",
+    "stix_id",
 ]

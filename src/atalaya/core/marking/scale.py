@@ -69,3 +69,8 @@ def audiences(tlp: str) -> frozenset[str]:
 def actions(pap: str) -> frozenset[str]:
     """The actions that the rules allow for a marking of `PAP`."""
     return frozenset(_DATA["pap"][pap]["allows"])
+
+
+def stix_id(tlp: str) -> str:
+    """The identifier that STIX 2.1 gives the TLP 2.0 marking of `TLP`."""
+    return f"marking-definition--{_DATA['tlp'][tlp]['stix'][0]}"

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('events', '0003_channel_source'),
+        ('events', '0004_saved_question'),
         ('registry', '0002_states'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
