@@ -9,7 +9,16 @@ import pytest
 from atalaya.core.errors import ConfigError
 from atalaya.core.feeds import Catalogue, catalogue, check
 from atalaya.core.feeds.casts import CASTS
-from atalaya.core.feeds.loader import EXAMPLE_KEYS, FAMILY_KEYS, FEED_KEYS, REPORT_KEYS, TWIN_KEYS, WHEN_KEYS
+from atalaya.core.feeds.declaration import DefaultSource
+from atalaya.core.feeds.loader import (
+    EXAMPLE_KEYS,
+    FAMILY_KEYS,
+    FEED_KEYS,
+    REPORT_KEYS,
+    SOURCE_KEYS,
+    TWIN_KEYS,
+    WHEN_KEYS,
+)
 
 GUIDE = Path(__file__).parents[3] / "docs" / "feed-authors-guide.md"
 FEED = """
@@ -96,6 +105,13 @@ def test_it_loads_a_feed_and_runs_its_example(tmp_path: Path) -> None:
     assert found.find("my-1.csv.gz") is feed
 
 
+def test_it_keeps_where_a_feed_is_published(tmp_path: Path) -> None:
+    told = FEED + '[source]\nurl = "https://feeds.example/drones.csv"\nevery = "30m"\n'
+    found = Catalogue([folder(tmp_path, mine=told)])
+    assert found.get("my-feed").source == DefaultSource("https://feeds.example/drones.csv", "30m")
+    assert Catalogue([folder(tmp_path, mine=FEED)]).get("my-feed").source is None
+
+
 def test_it_says_what_an_example_gives_instead(tmp_path: Path) -> None:
     wrong = EXAMPLE.replace('"a.example"', '"b.example"').replace("row = 3", "row = 4")
     problems = [str(problem) for problem in check([folder(tmp_path, mine=FEED + wrong)])]
@@ -141,6 +157,9 @@ def test_it_gives_an_ipv6_twin_and_old_names_the_same_mapping(tmp_path: Path) ->
         ("severity = 'terrible'" + FEED, "unknown value terrible"),
         ("format = 'xls'" + FEED, "unknown value xls"),
         ("gone_after_days = true" + FEED, "wrong kind"),
+        (FEED + "[source]\nuri = 'https://feeds.example/'\n", "source: unknown key uri"),
+        (FEED + "[source]\nurl = 'ftp://feeds.example/'\n", "url must begin with https"),
+        (FEED + "[source]\nurl = 'https://feeds.example/'\nevery = '5 hours'\n", "every is '5 hours'"),
         ("code = ", "is not TOML"),
     ],
 )
@@ -175,5 +194,5 @@ def test_it_refuses_two_feeds_of_one_code(tmp_path: Path) -> None:
 
 def test_it_documents_every_key_and_every_cast() -> None:
     text = GUIDE.read_text()
-    keys = [FEED_KEYS, FAMILY_KEYS, REPORT_KEYS, WHEN_KEYS, EXAMPLE_KEYS, TWIN_KEYS, CASTS]
+    keys = [FEED_KEYS, FAMILY_KEYS, REPORT_KEYS, WHEN_KEYS, SOURCE_KEYS, EXAMPLE_KEYS, TWIN_KEYS, CASTS]
     assert [name for table in keys for name in table if f"`{name}`" not in text] == []

@@ -43,6 +43,15 @@ class Example:
     rejects: tuple[Mapping[str, object], ...] = ()
 
 
+@dataclass(frozen=True)
+class DefaultSource:
+    """Where the provider publishes the feed, and how often it is worth asking."""
+
+    url: str
+    every: str
+    """A number and a letter: 30m, 1h, 1d."""
+
+
 @dataclass(frozen=True, eq=False)
 class Feed:
     """One feed: how its files are recognised, read and mapped."""
@@ -73,6 +82,8 @@ class Feed:
     severity: str = "undefined"
     """Severity where the row does not say."""
     tlp: str = "amber"
+    source: DefaultSource | None = None
+    """The address that a new source of this feed is offered."""
     example: Example | None = None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from atalaya.core.errors import ConfigError
 from atalaya.core.feeds.casts import CASTS, natural
-from atalaya.core.feeds.declaration import Example, Feed, Target, When
+from atalaya.core.feeds.declaration import DefaultSource, Example, Feed, Target, When
 from atalaya.core.schema.columns import BY_FIELD, COLUMNS, SEVERITIES
 
 Table = Mapping[str, Any]
@@ -25,7 +25,7 @@ FEED_KEYS: dict[str, type | tuple[type, ...]] = {
     "code": str, "name": str, "provider": str, "documentation": str, "format": str, "files": list,
     "signature": list, "required": list, "gone_after_days": int, "severity": str, "tlp": str, "class": list,
     "application": str, "transport": str, "constants": dict, "idf": bool, "columns": dict, "when": list,
-    "example": dict,
+    "source": dict, "example": dict,
 }  # fmt: skip
 FAMILY_KEYS: dict[str, type | tuple[type, ...]] = {
     "code": str, "provider": str, "page": str, "format": str, "file": str, "tlp": str, "gone_after_days": int,
@@ -37,6 +37,7 @@ REPORT_KEYS: dict[str, type | tuple[type, ...]] = {
     "columns": list, "map": dict, "when": list, "example": dict,
 }  # fmt: skip
 WHEN_KEYS: dict[str, type | tuple[type, ...]] = {"column": str, "has": str, "set": dict}
+SOURCE_KEYS: dict[str, type | tuple[type, ...]] = {"url": str, "every": str}
 EXAMPLE_KEYS: dict[str, type | tuple[type, ...]] = {"text": str, "events": list, "rejects": list}
 TWIN_KEYS: dict[str, type | tuple[type, ...]] = {"report": str, "name": str, "severity": str}
 
@@ -84,6 +85,7 @@ def load_feed(path: Path) -> Feed:
         gone_after_days=table.get("gone_after_days", 0),
         severity=_one_of(table.get("severity", "undefined"), SEVERITIES, f"{place}: severity"),
         tlp=table.get("tlp", "amber"),
+        source=_source(table.get("source"), place),
         example=_example(table.get("example"), place),
     )
 
@@ -232,6 +234,18 @@ def _when(value: list[Table], where: str) -> tuple[When, ...]:
         constants |= {_one_of(k, BY_FIELD, f"{where}: when"): v for k, v in changes.items() if k != "class"}
         rules.append(When(table["column"], table["has"], constants))
     return tuple(rules)
+
+
+def _source(table: Table | None, where: str) -> DefaultSource | None:
+    if table is None:
+        return None
+    _strict(table, SOURCE_KEYS, f"{where}: source")
+    url, every = table.get("url", ""), table.get("every", "1h")
+    if not url.startswith(("https://", "http://")):
+        raise ConfigError(f"{where}: source: url must begin with https:// or http://.")
+    if not re.fullmatch(r"[1-9][0-9]{0,3}[mhd]", every):
+        raise ConfigError(f"{where}: source: every is {every!r}.", advice="Write 30m, 1h or 1d, for example.")
+    return DefaultSource(url, every)
 
 
 def _example(table: Table | None, where: str) -> Example | None:
