@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from atalaya.apps.events import export, extras, queries, raw, reading
+from atalaya.apps.events import export, extras, own_feeds, queries, raw, reading
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.details import fields_of
 from atalaya.apps.events.forms import EventFilter, feed_choices
@@ -62,7 +62,7 @@ def _filter_form(params: QueryDict, user: User) -> EventFilter:
     form = EventFilter(asked, user=user, staff=queries.is_staff(user))
     if form.staff:
         used = {"", asked.get("feed", ""), *queries.files_by_feed(user)}
-        offered = [("", _("All")), *(choice for choice in feed_choices() if choice[0] in used)]
+        offered = [("", _("All")), *(choice for choice in feed_choices(form.states) if choice[0] in used)]
         cast(Select, form.fields["feed"].widget).choices = offered
     return form
 
@@ -187,7 +187,7 @@ def _original(found: dict[str, Any]) -> list[tuple[str, str]]:
     if ingest is None or path is None:
         return []
     try:
-        row = reading.original_row(path, reading.known_feed(ingest.feed), found["raw_row"])
+        row = reading.original_row(path, reading.known_feed(ingest.feed, ingest.state_id), found["raw_row"])
     except BadInput:
         return []  # damaged further up than this row was when it was read
     return list((row or {}).items())
@@ -224,6 +224,11 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
     return render(request, "events/finding.html", context)
 
 
+def _feed_name(code: str) -> str:
+    feed = own_feeds.of_any_state(code)
+    return f"{feed.provider}: {feed.name}" if feed else code
+
+
 def _facts(found: Finding) -> list[tuple[str, Any]]:
     facts: list[tuple[str, Any]] = [
         (_("Class"), class_name(found.type)),
@@ -231,7 +236,7 @@ def _facts(found: Finding) -> list[tuple[str, Any]]:
         (_("Address"), found.address),
         (_("Port"), found.port),
         (_("Malware"), found.malware),
-        (_("Feed"), dict(feed_choices()).get(found.feed, found.feed)),
+        (_("Feed"), _feed_name(found.feed)),
         (_("First seen"), when(found.first_seen)),
         (_("Last seen"), when(found.last_seen)),
         (_("Sightings"), number(found.count)),

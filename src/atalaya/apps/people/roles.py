@@ -23,6 +23,7 @@ class Right(StrEnum):
 
     READ_EVENTS = "events:read"
     WRITE_EVENTS = "events:write"
+    WRITE_FEEDS = "feeds:write"
     READ_REGISTRY = "registry:read"
     WRITE_REGISTRY = "registry:write"
     READ_NOTICES = "notices:read"
@@ -37,7 +38,7 @@ _HANDLE = _READ | {Right.WRITE_EVENTS, Right.WRITE_REGISTRY, Right.SEND_NOTICES}
 
 RIGHTS: dict[str, frozenset[Right]] = {
     Role.ADMINISTRATOR: frozenset(Right),
-    Role.LEAD: _HANDLE | {Right.READ_RECORDS},
+    Role.LEAD: _HANDLE | {Right.READ_RECORDS, Right.WRITE_FEEDS},
     Role.HANDLER: _HANDLE,
     Role.READER: _READ,
     Role.MEMBER: _READ,

@@ -15,6 +15,8 @@ APPS: dict[str, Promise] = {
 """What the first part of a verb stands for, in the order in which the choice of verbs is shown."""
 
 WORDS: dict[str, Promise] = {
+    "events.feed.removed": _("Own feed removed"),
+    "events.feed.saved": _("Own feed saved"),
     "events.file.failed": _("File could not be read"),
     "events.file.processed": _("File read"),
     "events.file.received": _("File received"),

@@ -65,8 +65,15 @@ def load(folder: Path) -> tuple[list[Feed], list[tuple[re.Pattern[str], dict[str
 
 def load_feed(path: Path) -> Feed:
     """The feed of one file. Raises ConfigError."""
-    table = _read(path)
-    place = path.name
+    return _feed(_read(path), path.name)
+
+
+def feed_of_text(text: str, place: str) -> Feed:
+    """The feed of a declaration in TOML; `place` is what messages call it. Raises ConfigError."""
+    return _feed(_parsed(text, place), place)
+
+
+def _feed(table: Table, place: str) -> Feed:
     _strict(table, FEED_KEYS, place)
     for key in ("code", "name", "provider"):
         if key not in table:
@@ -225,7 +232,7 @@ def _shared_columns(family: Table, place: str) -> dict[str, tuple[Target, ...]]:
 
 
 def _targets(value: str | list[str], where: str) -> tuple[Target, ...]:
-    """Targets from "FIELD", "FIELD CAST", "FIELD CAST COLUMN" or a list of these."""
+    """Targets from "FIELD", "FIELD CAST", "FIELD CAST COLUMN" or a list of these, which may be empty."""
     targets = []
     for text in [value] if isinstance(value, str) else value:
         one, _, rest = text.partition(" ")
@@ -293,9 +300,16 @@ def _pattern(text: str, where: str) -> re.Pattern[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return _parsed(path.read_text(encoding="utf-8"), path.name)
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path.name} is not TOML: {error}.") from error
+
+
+def _parsed(text: str, place: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{place} is not TOML: {error}.") from error
 
 
 def _strict(table: Table, keys: Mapping[str, type | tuple[type, ...]], where: str) -> None:

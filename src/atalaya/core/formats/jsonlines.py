@@ -69,6 +69,15 @@ def _dotted(value: dict[str, Any], before: str = "") -> Iterator[str]:
         yield f"{before}{key}"
 
 
+def leaves(value: dict[str, Any], before: str = "") -> Iterator[str]:
+    """Names of the values of an object that are no objects themselves, nested ones with dots."""
+    for key, inner in value.items():
+        if isinstance(inner, dict) and inner:
+            yield from leaves(inner, f"{before}{key}.")
+        else:
+            yield f"{before}{key}"
+
+
 def _start(stream: Lines) -> bytes:
     """The first bytes of the stream that are not all blank; b"" where it breaks off at once."""
     start = b""
