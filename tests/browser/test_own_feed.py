@@ -8,7 +8,8 @@ from tests.browser.conftest import Visitor, cookies_of
 from tests.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
-SAMPLE = "When;Machine;Bot name\n2026-03-01 10:20:30;192.0.2.7;Mirai\nnever;192.0.2.8;Gafgyt\n"
+ROWS = "".join(f"2026-03-01 10:20:3{n};192.0.2.{n + 7};Mirai\n" for n in range(5))
+SAMPLE = f"When;Machine;Bot name\n{ROWS}never;192.0.2.99;Gafgyt\n"
 
 
 class Hand:

@@ -144,7 +144,7 @@ def fill(world: World) -> dict[str, list[str]]:
     )
     keys = [str(row.pk) for row in rows]
     declaration = (
-        'code = "tt-own-quetzal"\nname = "Quetzal"\nprovider = "Quetzal"\n[columns]\nip = "source.ip"\n'
+        'code = "tt-own-list"\nname = "Quetzal"\nprovider = "Quetzal"\n[columns]\nip = "source.ip"\n'
     )
     own = events.save_feed(declaration, by=world.lead, state="TT", sample="ip,x\n192.0.2.7,1\n")
     record = (

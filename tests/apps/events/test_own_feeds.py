@@ -46,7 +46,7 @@ def test_it_guesses_tests_and_saves(owned: World) -> None:
     feed = saved(owned)
     assert (feed.code, feed.version, feed.state_id) == ("tt-own-bots-of-quetzal", 1, "TT")
     assert run_example(feed_of_text(feed.text, "x")) == []
-    assert Record.objects.filter(action="events.feed.saved").count() == 1
+    assert Record.objects.filter(verb="events.feed.saved").count() == 1
 
 
 def test_it_reads_files_of_an_own_feed_by_their_columns(owned: World, take: Take) -> None:
