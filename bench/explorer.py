@@ -82,6 +82,7 @@ def make(folder: Path) -> dict[str, float]:
             store=table, sha256=f"{day:064x}", state="BB", networks=networks, observed_at=now,
         )  # fmt: skip
     table.compact()
+    table.summarise()
     files = table.manifest()
     return {"events": int(files["rows"].sum()), "bytes": int(files["size"].sum())}
 

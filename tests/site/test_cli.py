@@ -52,7 +52,7 @@ def test_it_prints_help_quickly_without_loading_the_framework() -> None:
 
 NODE_COMMANDS = (
     ("ingest", "pyproject.toml"), ("user", "list"), ("registry", "export", "out.csv"), ("audit", "verify"),
-    ("backup", "out.tar"),
+    ("backup", "out.tar"), ("feed", "sources"), ("feed", "collect"),
 )  # fmt: skip
 
 

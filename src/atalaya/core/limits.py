@@ -16,6 +16,8 @@ FEED_COLUMNS = 1000
 """Columns in a feed file's header."""
 LINE_BYTES = 1 * MIB
 """One line (one record) of a feed file; a longer one is rejected as a row."""
+DOCUMENT_BYTES = 64 * MIB
+"""A document that is read as a whole: a MISP event, a STIX bundle."""
 CELL_CHARS = 65_536
 """One cell of a feed file."""
 BATCH_BYTES = 12 * MIB

@@ -9,12 +9,14 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from atalaya.apps.events.api import router as events
+from atalaya.apps.events.marks.api import router as marks
 from atalaya.apps.notices.api import router as notices
 from atalaya.apps.registry.api import router as registry
 from atalaya.core.errors import AtalayaError, NotAllowed, TooLarge
 
 api = NinjaAPI(title="Atalaya", version="1", urls_namespace="api", docs_url=None)
 api.add_router("", events)
+api.add_router("", marks)
 api.add_router("", registry)
 api.add_router("", notices)
 

@@ -141,6 +141,31 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
+class Collection:
+    """How feeds are fetched."""
+
+    bandwidth_kbit: int = setting(
+        0,
+        "Most kilobits a second that fetching may take, over all workers. 0: no limit.",
+        least=0,
+        most=10_000_000,
+    )
+    private: list[str] = setting(
+        [],
+        "Host names, addresses and prefixes inside your own network that feeds may be fetched from "
+        "and webhooks may reach. "
+        "Every other private address is refused.",
+    )
+    ca_file: str = setting(
+        "",
+        "PEM file of a private authority that vouches for servers of feeds, besides the system's authorities.",
+    )
+    timeout: int = setting(
+        30, "Seconds without a byte after which a line counts as broken.", least=1, most=600
+    )
+
+
+@dataclass(frozen=True)
 class Work:
     """Background work."""
 
@@ -161,6 +186,7 @@ class Config:
     mail: Mail = field(default_factory=Mail)
     notices: Notices = field(default_factory=Notices)
     pipeline: Pipeline = field(default_factory=Pipeline)
+    collection: Collection = field(default_factory=Collection)
     work: Work = field(default_factory=Work)
 
     @property
@@ -175,7 +201,7 @@ class Config:
 
 SECTIONS: dict[str, type] = {
     "node": Node, "web": Web, "database": Database, "mail": Mail,
-    "notices": Notices, "pipeline": Pipeline, "work": Work,
+    "notices": Notices, "pipeline": Pipeline, "collection": Collection, "work": Work,
 }  # fmt: skip
 
 

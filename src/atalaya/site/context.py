@@ -24,29 +24,38 @@ from atalaya.web.templatetags.ui import zone_name
 @dataclass(frozen=True)
 class Place:
     """A page that the navigation leads to: URL name, words, drawing, the right that one needs to go there, and
-    whether it holds something for a team's people only."""
+    whether it holds something for a team's people only, or for organisations' members only."""
 
     name: str
     label: Any
     icon: str
     right: Right | None = None
     team: bool = False
+    member: bool = False
 
 
 NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
     (
         "",
         (
-            Place("desk:home", _("Desk"), "desk"),
+            Place("portal:home", _("Our exposure"), "lamp", Right.READ_EVENTS, member=True),
+            Place("desk:home", _("Desk"), "desk", team=True),
             Place("events:explorer", _("Events"), "events", Right.READ_EVENTS),
             Place("events:findings", _("Findings"), "findings", Right.READ_EVENTS),
             Place("notices:list", _("Notices"), "notices", Right.READ_NOTICES),
+            Place("warning:list", _("Early warning"), "alarm", Right.READ_EVENTS, team=True),
+            Place("warning:trends", _("Trends"), "trend", Right.READ_EVENTS, team=True),
+            Place("portal:report", _("Report of the month"), "files", Right.READ_EVENTS),
+            Place(
+                "portal:connections", _("Data and connections"), "download", Right.KEEP_WEBHOOKS, member=True
+            ),
         ),
     ),
     (
-        _("Sources"),
+        _("What comes in"),
         (
             Place("events:files", _("Files"), "files", Right.READ_EVENTS, team=True),
+            Place("collection:list", _("Sources"), "download", Right.READ_EVENTS, team=True),
             Place("events:feeds", _("Feeds"), "feeds", Right.READ_EVENTS, team=True),
         ),
     ),
@@ -56,8 +65,11 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("registry:organisations", _("Organisations"), "registry", Right.READ_REGISTRY),
             Place("registry:contacts", _("Contacts"), "user", Right.READ_REGISTRY),
             Place("registry:networks", _("Networks"), "network", Right.READ_REGISTRY),
+            Place("ownership:list", _("Owners of the past"), "clock", Right.READ_REGISTRY, team=True),
             Place("registry:certificates", _("Keys"), "key", Right.READ_REGISTRY),
             Place("registry:teams", _("Teams"), "lamp", Right.READ_REGISTRY),
+            Place("portal:ours", _("Propose changes"), "edit", Right.PROPOSE_CHANGES, member=True),
+            Place("portal:proposals", _("Proposed changes"), "edit", Right.READ_REGISTRY, team=True),
         ),
     ),
     (
@@ -145,6 +157,11 @@ def _within(path: str, url: str) -> bool:
 def _shown(places: tuple[Place, ...], request: HttpRequest) -> list[dict[str, Any]]:
     user = _user(request)
     member = getattr(user, "role", "") == Role.MEMBER
-    allowed = [p for p in places if (p.right is None or has(user, p.right)) and not (p.team and member)]
+    allowed = [p for p in places if _is_for(p, user, member)]
     found = [{"url": url_of(p.name), "label": p.label, "icon": p.icon} for p in allowed]
     return [place for place in found if place["url"]]
+
+
+def _is_for(place: Place, user: Any, member: bool) -> bool:
+    right = place.right is None or has(user, place.right)
+    return right and not (place.team if member else place.member)

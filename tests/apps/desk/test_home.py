@@ -32,7 +32,7 @@ def country(world: World, tmp_path: Path, settings: Any) -> World:
 
 
 def page_of(world: World, user: User) -> str:
-    answer = world.client(user).get("/")
+    answer = world.client(user).get("/", follow=True)
     assert answer.status_code == 200
     return answer.content.decode()
 

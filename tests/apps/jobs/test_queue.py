@@ -484,6 +484,7 @@ def test_it_finds_the_tasks_of_every_app(monkeypatch: pytest.MonkeyPatch) -> Non
         "people",
         "registry",
         "events",
+        "collection",
         "notices",
         "desk",
     }

@@ -12,6 +12,8 @@ from atalaya.apps.people.models import Role, User
 from atalaya.apps.people.rights import RIGHTS, Right, asker, context, has, needs, rights_of
 
 WRITING = {right for right in Right if right.value.split(":")[1] != "read"}
+OWN = {Right.MARK_FINDINGS, Right.PROPOSE_CHANGES, Right.KEEP_WEBHOOKS}
+"""What members write: their word about findings, their wishes, and where they are told. Never what the team keeps."""
 
 
 @needs(Right.READ_RECORDS)
@@ -29,7 +31,10 @@ def test_it_gives_every_role_its_rights() -> None:
     assert set(RIGHTS) == set(Role.values)
     assert RIGHTS[Role.ADMINISTRATOR] == set(Right)
     assert not RIGHTS[Role.READER] & WRITING
-    assert not RIGHTS[Role.MEMBER] & WRITING
+    assert RIGHTS[Role.MEMBER] & WRITING == OWN
+    assert not RIGHTS[Role.HANDLER] & OWN - {Right.MARK_FINDINGS}, (
+        "the team writes for itself, owners for themselves"
+    )
     assert Right.MANAGE_PEOPLE not in RIGHTS[Role.LEAD]
     assert RIGHTS[Role.READER] < RIGHTS[Role.HANDLER] < RIGHTS[Role.LEAD] < RIGHTS[Role.ADMINISTRATOR]
 

@@ -15,6 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from atalaya.apps.collection.listing import SOURCES
+from atalaya.apps.collection.queries import sources_visible_to
 from atalaya.apps.events.forms import EventFilter
 from atalaya.apps.events.listing import FILES, FINDINGS
 from atalaya.apps.events.models import Finding, Ingest
@@ -24,16 +26,23 @@ from atalaya.apps.jobs.models import Job
 from atalaya.apps.notices.listing import NOTICES
 from atalaya.apps.notices.models import Notice
 from atalaya.apps.notices.queries import visible_to as notices_visible_to
+from atalaya.apps.ownership.listing import ATTRIBUTIONS
+from atalaya.apps.ownership.queries import visible_to as attributions_visible_to
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, has
+from atalaya.apps.portal.listing import PROPOSALS
+from atalaya.apps.portal.models import Proposal
+from atalaya.apps.portal.queries import proposals_visible_to
 from atalaya.apps.registry.listing import CERTIFICATES
 from atalaya.apps.registry.models import Certificate, Organisation
 from atalaya.apps.registry.queries import Scope, certificates_visible_to, scope_of, visible_to
+from atalaya.apps.warning.listing import ALARMS
+from atalaya.apps.warning.queries import visible_to as alarms_visible_to
 from atalaya.web.listing import Listing
 
 TOP = 8
 LATEST = 6
-EXPIRES_SOON = NOTICES_SHOWN = timedelta(days=30)
+EXPIRES_SOON = timedelta(days=30)
 NOW = Q(status__in=(Finding.Status.OPEN, Finding.Status.BACK))
 
 
@@ -76,6 +85,10 @@ class Sight:
         return notices_visible_to(self.user)
 
     @cached_property
+    def proposals(self) -> QuerySet[Proposal]:
+        return proposals_visible_to(self.user)
+
+    @cached_property
     def certificates(self) -> QuerySet[Certificate]:
         return certificates_visible_to(self.user)
 
@@ -85,19 +98,24 @@ class Sight:
 
 
 def needs(sight: Sight) -> list[Need]:
-    """Everything that may need somebody now; those that count nothing too, so that quiet is seen to be quiet."""
-    if not sight.scope:
-        return []
-    return list(_team_needs(sight)) if sight.team else list(_owner_needs(sight))
+    """Everything that may need the team now; those that count nothing too, so that quiet is seen to be quiet."""
+    return list(_team_needs(sight)) if sight.team else []
 
 
 def _team_needs(sight: Sight) -> Iterator[Need]:
+    yield _alarms(sight)
     yield _unowned(sight)
     yield _critical(sight)
     yield _returned(sight)
+    yield from _words(sight)
     yield from _files(sight)
+    yield from _sources(sight)
     yield from _notices(sight)
     yield from _keys(sight)
+    yield _listed(
+        ATTRIBUTIONS, attributions_visible_to(sight.user), "ownership:list", {"status": "planned"}, "warn",
+        _("History to give to other owners"), _("Networks have changed: see what it means"),
+    )  # fmt: skip
     if has(sight.user, Right.MANAGE_NODE):
         yield _listed(
             JOBS, Job.objects.all(), "jobs:list", {"status": "dead"}, "bad",
@@ -105,17 +123,26 @@ def _team_needs(sight: Sight) -> Iterator[Need]:
         )  # fmt: skip
 
 
-def _owner_needs(sight: Sight) -> Iterator[Need]:
-    yield _critical(sight)
-    yield _returned(sight)
+def _words(sight: Sight) -> Iterator[Need]:
+    """What owners said, and what they ask for."""
     yield _listed(
-        FINDINGS, sight.findings, "events:findings", {"status": "now"}, "warn",
-        _("Findings to fix"), _("Open, or came back"),
+        FINDINGS, sight.findings, "events:findings", {"word": "new"}, "warn",
+        _("Owners answered"), _("Nobody of the team has looked at it yet"),
     )  # fmt: skip
-    since = (timezone.localdate() - NOTICES_SHOWN).isoformat()
     yield _listed(
-        NOTICES, sight.notices, "notices:list", {"since": since}, "note",
-        _("Notices to you"), _("In the last 30 days"),
+        FINDINGS, sight.findings, "events:findings", {"word": "again"}, "warn",
+        _("Said solved, seen again"), _("Their owners may need help"),
+    )  # fmt: skip
+    yield _listed(
+        PROPOSALS, sight.proposals, "portal:proposals", {"status": "waiting"}, "warn",
+        _("Changes that owners propose"), _("They wait for your decision"),
+    )  # fmt: skip
+
+
+def _alarms(sight: Sight) -> Need:
+    return _listed(
+        ALARMS, alarms_visible_to(sight.user), "warning:list", {"status": "unseen"}, "warn",
+        _("Early warnings"), _("Nobody has looked at them yet"),
     )  # fmt: skip
 
 
@@ -149,6 +176,18 @@ def _files(sight: Sight) -> Iterator[Need]:
     yield _listed(
         FILES, sight.files, "events:files", {"rejected": "yes", "look": "yes"}, "warn",
         _("Files with rejected rows"), _("Nobody has looked at them yet"),
+    )  # fmt: skip
+
+
+def _sources(sight: Sight) -> Iterator[Need]:
+    rows = sources_visible_to(sight.user)
+    yield _listed(
+        SOURCES, rows, "collection:list", {"status": "failing"}, "bad",
+        _("Sources that fail"), _("Their feeds do not come in"),
+    )  # fmt: skip
+    yield _listed(
+        SOURCES, rows, "collection:list", {"status": "silent"}, "warn",
+        _("Sources that are silent"), _("They answer and bring nothing new"),
     )  # fmt: skip
 
 
@@ -232,11 +271,6 @@ def top_organisations(sight: Sight) -> list[Place]:
 def latest_files(sight: Sight) -> list[Ingest]:
     """The last files that came in, for those who work in a team."""
     return list(sight.files.order_by("-received_at", "pk")[:LATEST])
-
-
-def own_organisations(sight: Sight) -> list[Organisation]:
-    """The organisations that a member belongs to, parts included, the first few by name."""
-    return list(sight.organisations.filter(memberships__user=sight.user).order_by("name")[:5])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -19,19 +19,19 @@ CLASSES_SHOWN = 10
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What needs me now, today against the usual, and where most is to be done. A member sees their organisation's."""
+    """What needs me now, today against the usual, and where most is to be done. A member has a page of their own."""
     user = asker(request)
     sight = queries.Sight(user)
+    if sight.scope and not sight.team:
+        return redirect("portal:home")
     needs = queries.needs(sight)
     context = {
-        "team": sight.team,
         "scope": bool(sight.scope),
         "pressing": [need for need in needs if need.count],
         "quiet": [need for need in needs if not need.count],
         "steps": queries.first_steps(sight),
         "organisations": queries.top_organisations(sight),
-        "own": queries.own_organisations(sight),
-        "files": queries.latest_files(sight) if sight.team else [],
+        "files": queries.latest_files(sight),
         "now": timezone.now(),
         **_today(user),
     }

@@ -30,6 +30,7 @@ from atalaya.core.errors import BadInput, NotAllowed, Temporary
 from atalaya.core.feeds import Feed
 from atalaya.core.feeds.checking import run_example
 from atalaya.core.feeds.loader import feed_of_text
+from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.result import Result
 from atalaya.core.pipeline.run import run
 
@@ -132,6 +133,7 @@ def process(ingest_id: UUID | str, *, by: User | None = None, wait: bool = False
 def _store(ingest: Ingest, path: Path) -> None:
     """Rows into the event table, in one commit; then counts and rejected rows into the database."""
     feed = reading.feed_of(ingest.feed, ingest.name, path, state=ingest.state_id)
+    revision = registry.revision()
     Ingest.objects.filter(pk=ingest.pk).update(status=Running, feed=feed.code)
     batches = reading.Reading(ingest, path, feed)
     result = run(
@@ -143,6 +145,10 @@ def _store(ingest: Ingest, path: Path) -> None:
         observed_at=ingest.received_at,
     )
     _save_counts(ingest, path, feed, result, batches.problem)
+    if registry.revision() != revision:
+        # These events may have the owners of before; whoever looked through history did not see them.
+        with transaction.atomic():
+            announce("registry.networks.changed", state=ingest.state_id)
 
 
 def _save_counts(ingest: Ingest, path: Path, feed: Feed, result: Result, problem: BadInput | None) -> None:
@@ -248,6 +254,39 @@ def mark_rejects_seen(ingest: Ingest, *, by: User) -> None:
         ingest.rejects_seen_at = timezone.now()
         ingest.save(update_fields=["rejects_seen_at"])
         record("events.file.rejects_seen", by=by, target=ingest)
+
+
+def restate_findings(state: str, keys: Keys, *, by: User | None) -> None:
+    """Work out some findings of a state again from the whole history, whose owners have changed. Doing it twice does no harm.
+
+    A finding that nobody owns any more is closed. Files that are taken in at the same time are counted once.
+    """
+    for start in range(0, len(keys), SLICE):
+        some = keys[start : start + SLICE]
+        with transaction.atomic():
+            findings.hold()
+            unfinished = Ingest.objects.filter(state=state, status__in=(Running, Stored))
+            told = event_table().findings_with(
+                state, some, dict(unfinished.values_list("sha256", "findings_upto"))
+            )
+            findings.restate(told)
+            _let_go(sorted(set(some.tolist()) - set(told["finding"].to_list())))
+    if len(keys):
+        with transaction.atomic():
+            record(
+                "events.findings.attributed",
+                by=by,
+                target=("state", state),
+                state=state,
+                detail={"count": len(keys)},
+            )
+
+
+def _let_go(keys: list[int]) -> None:
+    """Findings that nobody owns."""
+    for start in range(0, len(keys), 500):
+        alone = Finding.objects.filter(pk__in=keys[start : start + 500], organisation__isnull=False)
+        alone.update(organisation=None, status=Finding.Status.GONE, changed_at=timezone.now())
 
 
 def close_gone(*, by: User | None = None) -> int:

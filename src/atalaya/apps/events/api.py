@@ -18,6 +18,7 @@ from ninja.errors import HttpError
 
 from atalaya.apps.events import actions, export, queries
 from atalaya.apps.events.forms import EventFilter
+from atalaya.apps.events.marks.queries import with_word
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.people.rights import Right, api_auth, asker
 from atalaya.core import limits
@@ -99,6 +100,8 @@ class FindingOut(Schema):
     count: int
     status: str
     changed_at: datetime
+    word: str
+    said_solved_seen_again: int
 
 
 class FindingsOut(Schema):
@@ -110,13 +113,14 @@ class FindingsOut(Schema):
 
 
 class FindingQuery(Schema):
-    """Filters of the list of findings."""
+    """Filters of the list of findings. `word`: what the owner says of it."""
 
     organisation: UUID | None = None
     type: str = ""
     status: str = ""
     feed: str = ""
     address: str = ""
+    word: str = ""
 
 
 @router.post("events", response={200: FileOut, 202: FileOut}, auth=api_auth.needing(Right.WRITE_EVENTS))
@@ -276,7 +280,8 @@ def list_findings(
 ) -> FindingsOut:
     """Findings, last seen first, `limit` (at most 1,000) at a time."""
     wanted = {name: value for name, value in filters.dict().items() if value not in (None, "")}
-    found = queries.findings_visible_to(asker(request)).filter(**wanted).order_by("-last_seen", "pk")
+    visible = with_word(queries.findings_visible_to(asker(request)))
+    found = visible.filter(**wanted).order_by("-last_seen", "pk")
     offset, size, total = _offset(cursor), max(1, min(limit, 1000)), found.count()
     rows = [_finding_out(one) for one in found[offset : offset + size]]
     return FindingsOut(count=total, findings=rows, next=_next(offset, size, total))
@@ -291,5 +296,7 @@ def _finding_out(one: Finding) -> FindingOut:
         id=str(one.pk),
         organisation=str(one.organisation_id) if one.organisation_id else None,
         organisation_name=one.organisation.name if one.organisation else "",
+        word=one.word or "",  # type: ignore[attr-defined]
+        said_solved_seen_again=one.again,  # type: ignore[attr-defined]
         **{name: getattr(one, name) for name in names},
     )

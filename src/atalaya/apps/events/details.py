@@ -55,7 +55,7 @@ class Group:
 
 def fields_of(event: Mapping[str, Any]) -> list[Group]:
     """The fields that this event has, in groups; empty groups are left out."""
-    pivot = Pivot({})
+    pivot = Pivot()
     groups: dict[int, list[Field]] = {}
     for column in COLUMNS:
         value = event.get(column.name)

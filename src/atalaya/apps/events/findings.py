@@ -172,10 +172,7 @@ FROM {TABLE} WHERE key IN (SELECT value FROM json_each(?))
 
 def _apply_sqlite(rows: pl.DataFrame) -> int:
     """Narrow updates for findings that were only seen again: they leave two of the three indexes alone."""
-    rows = rows.with_columns(
-        pl.col("organisation_id").str.replace_all("-", "", literal=True),
-        *(_sqlite_time(name) for name in ("first_seen", "last_seen", "changed_at")),
-    )
+    rows = _for_sqlite(rows)
     marked = rows.join(_known(rows["key"].to_list()), on="key", how="left")
     new = marked.filter(pl.col("closed").is_null())
     known = marked.filter(pl.col("closed").is_not_null())
@@ -190,6 +187,49 @@ def _apply_sqlite(rows: pl.DataFrame) -> int:
     _many(SEEN, known.filter(~changed).select(seen))
     _many(CHANGED, known.filter(changed).select(*seen, "organisation_id", "severity", "feed"))
     return new.height
+
+
+RESTATE = f"""
+ON CONFLICT (key) DO UPDATE SET
+    status = CASE WHEN {TABLE}.organisation_id IS NULL AND {TABLE}.status = 'gone' THEN 'open' ELSE {TABLE}.status END,
+    changed_at = CASE WHEN {TABLE}.organisation_id IS NULL AND {TABLE}.status = 'gone'
+                      THEN excluded.last_seen ELSE {TABLE}.changed_at END,
+    notified_at = CASE WHEN {TABLE}.organisation_id IS DISTINCT FROM excluded.organisation_id
+                       THEN NULL ELSE {TABLE}.notified_at END,
+    organisation_id = excluded.organisation_id, severity = excluded.severity, feed = excluded.feed,
+    count = excluded.count, first_seen = excluded.first_seen, last_seen = excluded.last_seen
+"""  # noqa: S608
+
+
+def hold() -> None:
+    """Let nobody else write findings until the caller's transaction ends. SQLite's has no other writer anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {TABLE} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def restate(told: pl.DataFrame) -> None:
+    """Make findings say what the whole history says of them (see `EventTable.findings_with`); new ones are opened.
+
+    One that lost its owner and was closed for that is open again. A new owner counts as one who was not told yet.
+    """
+    rows = prepared(told)
+    if rows.is_empty():
+        return
+    if connection.vendor == "postgresql":
+        arrays = ", ".join(f"%s::{TYPES.get(name, 'varchar')}[]" for name in COLUMNS)
+        statement = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) SELECT * FROM unnest({arrays}) {RESTATE}"  # noqa: S608
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [rows[name].to_list() for name in COLUMNS])
+    else:
+        _many(INSERT + RESTATE, _for_sqlite(rows).select(COLUMNS))
+
+
+def _for_sqlite(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(
+        pl.col("organisation_id").str.replace_all("-", "", literal=True),
+        *(_sqlite_time(name) for name in ("first_seen", "last_seen", "changed_at")),
+    )
 
 
 def _known(keys: Sequence[int]) -> pl.DataFrame:

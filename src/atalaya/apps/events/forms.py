@@ -13,14 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from atalaya.apps.events import own_feeds
+from atalaya.apps.events.asking import USUAL_DAYS
 from atalaya.apps.events.classes import CLASSES
 from atalaya.apps.registry.models import Organisation
 from atalaya.apps.registry.queries import Asker, scope_of, visible_to
 from atalaya.core import limits
 from atalaya.core.schema.columns import SEVERITIES
-
-USUAL_DAYS = 30
-"""Days back that the explorer shows when nobody asks for a time."""
 
 
 def feed_choices(states: Iterable[str] = ()) -> list[tuple[str, str]]:

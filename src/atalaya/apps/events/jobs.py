@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from atalaya.apps.events import actions, drop
+from atalaya.apps.events.marks import actions as marks
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.jobs.actions import hears, job, periodic
 
@@ -39,5 +40,22 @@ def forget_old_files() -> None:
 @periodic(hours=1)
 @job("events.compact")
 def compact() -> None:
-    """Merge small files of the event table, so that questions stay quick."""
+    """Merge small files of the event table and count the large ones, so that questions stay quick."""
     event_table().compact()
+    event_table().summarise()
+
+
+@hears("events.added")
+@job("events.settle_marks", priority=1)
+def settle_marks(*, ingest: str = "", new_findings: int = 0) -> None:
+    """Note which findings were said to be solved and seen again, and which changed hands."""
+    while marks.settle():
+        pass
+
+
+@periodic(hours=1)
+@job("events.expire_marks")
+def expire_marks() -> None:
+    """Open again what was accepted until a day that is over."""
+    while marks.expire():
+        pass

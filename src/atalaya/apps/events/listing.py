@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from atalaya.apps.events import own_feeds
 from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.events.forms import feed_choices
-from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.events.marks.queries import by_word
+from atalaya.apps.events.models import Finding, Ingest, Mark
+from atalaya.apps.registry.queries import with_children
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.web.listing import Column, Empty, Filter, Listing
-from atalaya.web.templatetags.ui import SEVERITY_NAMES
+from atalaya.web.templatetags.ui import SEVERITY_NAMES, badge
 
 
 def finding_url(finding: Finding) -> str:
@@ -25,6 +30,13 @@ def finding_url(finding: Finding) -> str:
 def file_url(ingest: Ingest) -> str:
     """Address of a file's page."""
     return reverse("events:file", args=[ingest.pk])
+
+
+WORDS = (
+    ("new", _("not answered yet")),
+    *Mark.Kind.choices,
+    ("again", _("said solved, seen again")),
+)
 
 
 def _text(source: QuerySet[Finding], value: str) -> QuerySet[Finding]:
@@ -46,6 +58,11 @@ def _organisation(source: QuerySet[Finding], value: str) -> QuerySet[Finding]:
     return source.filter(organisation__name__icontains=value)
 
 
+def _family(source: QuerySet[Finding], value: UUID) -> QuerySet[Finding]:
+    """Findings of an organisation and of everything that is part of it."""
+    return source.filter(organisation__in=with_children([value]))
+
+
 def _owner_url(finding: Finding) -> str:
     return organisation_url(str(finding.organisation_id)) if finding.organisation_id else ""
 
@@ -63,9 +80,28 @@ def _class_choices() -> list[tuple[str, Any]]:
     return sorted(CLASSES.items(), key=lambda one: str(one[1]))
 
 
+def _pick(finding: Finding) -> SafeString:
+    """A box to choose the finding with; its form stands above the list."""
+    label = _("Choose %(finding)s") % {"finding": finding}
+    return format_html(
+        '<input type="checkbox" name="finding" value="{}" form="marking" aria-label="{}">', finding.pk, label
+    )
+
+
+def _state_of(finding: Finding) -> SafeString:
+    """The status, and whether it was said to be solved in vain (where the list was asked for that)."""
+    status, again = badge(finding.get_status_display(), finding.status), getattr(finding, "again", 0)
+    if not again:
+        return status
+    return format_html(
+        "{} {}", status, badge(_("said solved, seen again: %(times)d") % {"times": again}, "bad")
+    )
+
+
 FINDINGS = Listing(
     name="findings",
     columns=(
+        Column("pick", _("Choose"), cell=_pick, exported=False),
         Column("id", _("Number"), "pk", shown=False),
         Column("address", _("Address"), kind="code", sort="address", link=finding_url),
         Column(
@@ -83,7 +119,9 @@ FINDINGS = Listing(
             "organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_owner_url
         ),
         Column("severity", _("Severity"), kind="severity", sort="severity"),
-        Column("status", _("Status"), kind="status", sort="status"),
+        Column("status", _("Status"), kind="status", sort="status", cell=_state_of),
+        Column("word", _("Owner's word"), lambda one: getattr(one, "word", None) or "", shown=False),
+        Column("again", _("Said solved, seen again"), lambda one: getattr(one, "again", 0), shown=False),
         Column("first_seen", _("First seen"), kind="time", sort="first_seen", minor=True),
         Column("last_seen", _("Last seen"), kind="time", sort="last_seen"),
         Column("count", _("Sightings"), kind="number", sort="count", minor=True),
@@ -99,6 +137,7 @@ FINDINGS = Listing(
             apply=_status,
             choices=(("now", _("open or came back")), *Finding.Status.choices),
         ),
+        Filter("word", _("Owner's word"), "choice", apply=by_word, choices=WORDS),
         Filter("type", _("Class"), "choice", choices=_class_choices),
         Filter(
             "severity", _("Severity at least"), "choice", lookup="severity__gte", choices=_severity_choices
@@ -107,6 +146,11 @@ FINDINGS = Listing(
         Filter("owner", _("Organisation"), "uuid", lookup="organisation", shown=False),
         Filter("feed", _("Feed"), "choice", choices=feed_choices),
         Filter("since", _("Seen since"), "date", lookup="last_seen__date__gte"),
+        Filter("family", _("Organisation"), "uuid", apply=_family, shown=False),
+        Filter("rank", _("Severity"), "number", lookup="severity", shown=False),
+        Filter("identifier", _("Identifier"), shown=False),
+        Filter("opened", _("First seen since"), "date", lookup="first_seen__date__gte", shown=False),
+        Filter("changed", _("Changed since"), "date", lookup="changed_at__date__gte", shown=False),
     ),
     order="-last_seen",
     empty=Empty(

@@ -32,6 +32,7 @@ class Ingest(models.Model):
         DROP = "drop", _("drop folder")
         API = "api", _("API")
         COMMAND = "command", _("command line")
+        SOURCE = "source", _("fetched by the node")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.ForeignKey(
@@ -125,6 +126,9 @@ class Finding(models.Model):
         GONE = "gone", _("gone")
         BACK = "back", _("came back")
         SOLVED = "solved", _("solved, says the owner")
+        ACCEPTED = "accepted", _("risk accepted by the owner")
+        DOUBTED = "doubted", _("wrong, says the owner")
+        WRONG = "wrong", _("wrong, suppressed")
 
     key = Key(primary_key=True)
     state = models.CharField(max_length=2)
@@ -205,3 +209,69 @@ class OwnFeedVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feed_id} {self.version}"
+
+
+class Mark(models.Model):
+    """What an owner says about one finding, and what the team answered. At most one mark of a finding is in force.
+
+    The finding's status follows the mark: solved, accepted or doubted. `before` and `changed_before` are what it was
+    until then, so that a mark can be taken back. Events never change for a mark.
+    """
+
+    class Kind(models.TextChoices):
+        SOLVED = "solved", _("solved")
+        WRONG = "wrong", _("wrong")
+        ACCEPTED = "accepted", _("risk accepted")
+
+    class Verdict(models.TextChoices):
+        NONE = "", _("not answered yet")
+        AGREED = "agreed", _("agreed")
+        REJECTED = "rejected", _("not accepted")
+
+    class End(models.TextChoices):
+        NONE = "", _("in force")
+        AGAIN = "again", _("seen again afterwards")
+        OVER = "over", _("its time is over")
+        TAKEN = "taken", _("taken back")
+        REPLACED = "replaced", _("replaced by a later word")
+        REJECTED = "rejected", _("not accepted by the team")
+        OWNER = "owner", _("the address changed hands")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    finding = models.ForeignKey(Finding, on_delete=models.CASCADE, related_name="marks", db_index=False)
+    state = models.ForeignKey("registry.State", on_delete=models.PROTECT, related_name="+")
+    organisation = models.ForeignKey(
+        "registry.Organisation", on_delete=models.CASCADE, related_name="marks", help_text="The owner then."
+    )
+    kind = models.CharField(_("what the owner says"), max_length=8, choices=Kind.choices)
+    reason = models.CharField(_("reason"), max_length=1000, blank=True)
+    until = models.DateField(_("until"), null=True, help_text="The last day of an accepted risk.")
+    at = models.DateTimeField(_("when"), default=timezone.now)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    by_name = models.CharField(_("who"), max_length=120, help_text="Their name then.")
+    before = models.CharField(max_length=8, choices=Finding.Status.choices)
+    changed_before = models.DateTimeField()
+    verdict = models.CharField(
+        _("answer"), max_length=8, choices=Verdict.choices, default=Verdict.NONE, blank=True
+    )
+    answer = models.CharField(_("words of the answer"), max_length=1000, blank=True)
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    end = models.CharField(_("how it ended"), max_length=8, choices=End.choices, default=End.NONE, blank=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-at",)
+        constraints = (
+            models.UniqueConstraint(fields=["finding"], condition=models.Q(end=""), name="mark_one_in_force"),
+        )
+        indexes = (
+            models.Index(fields=["finding", "at"], name="mark_of_finding"),
+            models.Index(fields=["state", "end", "verdict"], name="mark_to_answer"),
+            models.Index(fields=["organisation", "at"], name="mark_of_owner"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.finding_id}"

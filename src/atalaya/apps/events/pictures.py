@@ -31,6 +31,8 @@ class Histogram:
     small: str
     table: str
     caption: str
+    edges: str = ""
+    """Where each bar begins and the last one ends, as the language writes times: for choosing several at once."""
 
 
 def histogram(table: EventTable, question: Question, pivot: Pivot) -> Histogram | None:
@@ -44,12 +46,15 @@ def histogram(table: EventTable, question: Question, pivot: Pivot) -> Histogram 
     names = [one.name for one in series]
     caption = _("Events over time, by class")
     rows = [[label, *(one.values[at] for one in series)] for at, label in enumerate(labels)]
-    svg = chart.histogram_svg(labels, series, title=caption, urls=_urls(times, pivot))
+    edges = _edges(times)
+    svg = chart.histogram_svg(labels, series, title=caption, urls=_urls(edges, pivot))
     # Bars of a few pixels are no links: on a telephone the fields above narrow the time.
     width, height = chart.NARROW
     small = chart.histogram_svg(labels, series, title=caption, width=width, height=height, hover=False)
     legend = chart.legend_html(names)
-    return Histogram(svg + legend, small + legend, chart.table_html([_("Time"), *names], rows), caption)
+    return Histogram(
+        svg + legend, small + legend, chart.table_html([_("Time"), *names], rows), caption, " ".join(edges)
+    )
 
 
 def _buckets(question: Question) -> int:
@@ -95,10 +100,15 @@ def _label(time: datetime, times: Sequence[datetime]) -> str:
     return time.strftime("%Y-%m-%d")
 
 
-def _urls(times: Sequence[datetime], pivot: Pivot) -> list[str]:
-    if len(times) < 2:
+SHORTEST = timedelta(minutes=1)
+"""Bars of this width lead nowhere: there is nothing narrower."""
+
+
+def _edges(times: Sequence[datetime]) -> list[str]:
+    if len(times) < 2 or times[1] - times[0] <= SHORTEST:
         return []
-    step = times[1] - times[0]
-    if step < timedelta(days=1):
-        return []
-    return [pivot(since=time.date(), until=(time + step - timedelta(days=1)).date()) for time in times]
+    return [f"{time:%Y-%m-%dT%H:%MZ}" for time in (*times, times[-1] + (times[1] - times[0]))]
+
+
+def _urls(edges: Sequence[str], pivot: Pivot) -> list[str]:
+    return [pivot(since=since, until=until) for since, until in zip(edges, edges[1:], strict=False)]

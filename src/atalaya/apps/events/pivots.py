@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,25 +11,36 @@ from urllib.parse import urlencode
 import polars as pl
 from django.urls import reverse
 
+from atalaya.apps.events.asking import EVERYTHING, FIELDS, excluded, narrowed, without
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.export import owner_names
+from atalaya.core.store.ask import Node, written
 
 
 class Pivot:
     """Addresses of the explorer that keep the question asked and change some of it."""
 
-    def __init__(self, params: Mapping[str, str]) -> None:
-        self._params = {
-            name: value for name, value in params.items() if value and name not in ("page", "format", "q")
-        }
+    def __init__(self, node: Node = EVERYTHING, *, order: str = "") -> None:
+        self.node = node
+        self.order = "" if order == "newest" else order
 
     def __call__(self, **changes: object) -> str:
-        """Address with these filters set; a filter set to None is taken off."""
-        asked = {
-            **self._params,
-            **{name: "" if value is None else str(value) for name, value in changes.items()},
-        }
-        return f"{reverse('events:explorer')}?{urlencode({name: value for name, value in asked.items() if value})}"
+        """Address with these fields set; a field set to None is taken off. Names are those of the form or of the
+        language."""
+        node = self.node
+        for name, value in changes.items():
+            field = FIELDS.get(name, name)
+            node = without(node, field) if value is None else narrowed(node, field, value)
+        return self.to(node)
+
+    def excluding(self, field: str, value: object) -> str:
+        """Address of the question without the events that have this value."""
+        return self.to(excluded(self.node, field, value))
+
+    def to(self, node: Node, name: str = "events:explorer", **more: str) -> str:
+        """Address of a page that is asked this question."""
+        asked = {"q": written(node), "order": self.order, **more}
+        return f"{reverse(name)}?{urlencode({key: value for key, value in asked.items() if value})}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ def _event_row(row: Mapping[str, Any], names: Mapping[str, str], pivot: Pivot) -
         address=cell("source_ip", "address"),
         port=cell("source_port", "port"),
         domain=cell("source_fqdn", "domain"),
-        owner=Cell(names[owner], pivot(organisation=owner), row.get("owner_by") or "")
+        owner=Cell(names[owner], pivot(organisation=names[owner]), row.get("owner_by") or "")
         if owner in names
         else Cell(""),
         feed=cell("feed_code", "feed", row.get("feed_name") or row.get("feed_code")),
@@ -91,24 +100,3 @@ def _event_row(row: Mapping[str, Any], names: Mapping[str, str], pivot: Pivot) -
 def event_url(raw_file: str, raw_row: int) -> str:
     """Address of an event's page."""
     return reverse("events:event", args=[raw_file, raw_row])
-
-
-def params_for(text: str) -> dict[str, str]:
-    """What somebody typed into the one box, as filters: an address, prefix, AS number or domain."""
-    text = text.strip()
-    if re.fullmatch(r"(?:[Aa][Ss])\s?\d{1,10}", text):
-        return {"asn": text.replace(" ", "")}
-    if _is_network(text):
-        return {"address": text}
-    if text.isdigit():
-        return {"asn": text}
-    host = re.sub(r"^[a-z]+://", "", text.lower()).split("/", 1)[0]
-    return {"domain": host} if host else {}
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from atalaya.apps.events import views, views_feeds, views_files
+from atalaya.apps.events import views, views_explorer, views_feeds, views_files
+from atalaya.apps.events.marks import views as marks
 
 
 class FindingKey:
@@ -38,10 +39,15 @@ register_converter(Sha256, "sha256")
 app_name = "events"
 
 urlpatterns = [
-    path("", views.explorer, name="explorer"),
+    path("", views_explorer.explorer, name="explorer"),
+    path("suggest/", views_explorer.suggest, name="suggest"),
+    path("compare/", views_explorer.explorer, name="compare"),
     path("of/<sha256:raw_file>/<int:raw_row>/", views.event, name="event"),
     path("findings/", views.findings, name="findings"),
+    path("findings/mark/", marks.mark, name="mark"),
     path("findings/<finding:key>/", views.finding, name="finding"),
+    path("marks/<uuid:pk>/answer/", marks.answer, name="answer"),
+    path("marks/<uuid:pk>/back/", marks.take_back, name="take_back"),
     path("files/", views_files.files, name="files"),
     path("files/add/", views_files.upload, name="upload"),
     path("files/<uuid:pk>/", views_files.file, name="file"),

@@ -3,120 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, cast
-from urllib.parse import urlencode
+from typing import Any
 
 import polars as pl
-from django.core.paginator import Page, Paginator
-from django.forms import Select
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
-from django.utils import timezone
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from atalaya.apps.events import export, extras, own_feeds, queries, raw, reading
+from atalaya.apps.events import asking, extras, own_feeds, queries, raw, reading
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.details import fields_of
-from atalaya.apps.events.forms import EventFilter, feed_choices
-from atalaya.apps.events.listing import FINDINGS, organisation_url
+from atalaya.apps.events.listing import FINDINGS, finding_url, organisation_url
+from atalaya.apps.events.marks.actions import MARKABLE
+from atalaya.apps.events.marks.forms import AnswerForm, MarkForm
+from atalaya.apps.events.marks.queries import of_finding, with_word
+from atalaya.apps.events.marks.shown import shown
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.events.pictures import Histogram, histogram
-from atalaya.apps.events.pivots import Pivot, event_rows, params_for
+from atalaya.apps.events.pivots import Pivot, event_rows
 from atalaya.apps.people.models import User
-from atalaya.apps.people.rights import Right, asker, needs
+from atalaya.apps.people.rights import Right, asker, has, needs
 from atalaya.apps.registry.models import Contact, Organisation
 from atalaya.apps.registry.queries import contacts_to_tell, contacts_visible_to, visible_to
 from atalaya.core.errors import BadInput
-from atalaya.core.store import Question
 from atalaya.web.templatetags.ui import number, when
 
-PER_PAGE = 50
 FINDING_EVENTS = 20
-
-
-@require_safe
-@needs(Right.READ_EVENTS)
-def explorer(request: HttpRequest) -> HttpResponseBase:
-    """Ask the event history: a picture, the rows, and both as files."""
-    if "q" in request.GET:
-        return redirect(f"{reverse('events:explorer')}?{urlencode(params_for(request.GET['q']))}")
-    user = asker(request)
-    form = _filter_form(request.GET, user)
-    if not form.is_valid():
-        return render(request, "events/explorer.html", _form_context(form, request.GET))
-    asked = form.question()
-    if request.GET.get("format") in ("csv", "intelmq"):
-        return _download(request.GET["format"], queries.question_for(user, asked), user)
-    context = _answer(request, user, asked)
-    return render(request, "events/explorer.html", {**_form_context(form, request.GET), **context})
-
-
-def _filter_form(params: QueryDict, user: User) -> EventFilter:
-    """The form with the time that is asked for when nobody says any. It offers a team the feeds that bring something."""
-    asked = params.copy()
-    if not any(asked.get(name) for name in ("since", "until", "file", "finding")):
-        asked["since"] = EventFilter.usual_since().isoformat()
-    form = EventFilter(asked, user=user, staff=queries.is_staff(user))
-    if form.staff:
-        used = {"", asked.get("feed", ""), *queries.files_by_feed(user)}
-        offered = [("", _("All")), *(choice for choice in feed_choices(form.states) if choice[0] in used)]
-        cast(Select, form.fields["feed"].widget).choices = offered
-    return form
-
-
-def _form_context(form: EventFilter, asked: QueryDict) -> dict[str, Any]:
-    main, more = ([form[name] for name in names if name in form.fields] for names in (form.MAIN, form.MORE))
-    return {
-        "form": form,
-        "main_fields": main,
-        "more_fields": more,
-        "more_open": any(field.value() for field in more),
-        "filtered": bool(form.errors) or any(asked.get(name) for name in (*form.MAIN, *form.MORE)),
-    }
-
-
-def _answer(request: HttpRequest, user: User, asked: dict[str, Any]) -> dict[str, Any]:
-    table, pivot = queries.event_table(), Pivot(request.GET)
-    question = queries.question_for(user, asked)
-    total = table.count(question)
-    page = _page(total, request.GET.get("page"))
-    if not total:
-        return {"total": 0, "nothing_yet": not queries.ingests_visible_to(user).exists()}
-    shown = queries.question_for(user, {**asked, "offset": (page.number - 1) * PER_PAGE, "limit": PER_PAGE})
-    events = queries.for_reader(table.rows(shown), queries.scope_of(user))
-    return {
-        "total": total,
-        "rows": list(event_rows(events, pivot)),
-        "page": page,
-        "histogram": histogram(table, question, pivot),
-        "csv_url": pivot(format="csv"),
-        "json_url": pivot(format="intelmq"),
-        "finding_url": reverse("events:finding", args=[asked["finding"]]) if asked.get("finding") else "",
-        "staff": queries.is_staff(user),
-    }
-
-
-def _page(total: int, wanted: str | None) -> Page[int]:
-    return Paginator(range(total), PER_PAGE).get_page(wanted)
-
-
-def _download(format: str, question: Question, user: User) -> StreamingHttpResponse:
-    scope = queries.scope_of(user)
-    batches = (queries.for_reader(events, scope) for events in queries.event_table().batches(question))
-    written: Iterator[bytes]
-    if format == "csv":
-        written, kind, ending = export.as_csv(batches), "text/csv; charset=utf-8", "csv"
-    else:
-        written, kind, ending = export.as_intelmq(batches), "application/x-ndjson", "jsonl"
-    response = StreamingHttpResponse(written, content_type=kind)
-    response["Content-Disposition"] = (
-        f'attachment; filename="events-{timezone.localdate():%Y-%m-%d}.{ending}"'
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 @require_safe
@@ -197,7 +110,10 @@ def _original(found: dict[str, Any]) -> list[tuple[str, str]]:
 @needs(Right.READ_EVENTS)
 def findings(request: HttpRequest) -> HttpResponseBase:
     """What owners have to fix."""
-    return FINDINGS.page(request, queries.findings_visible_to(asker(request)), title=_("Findings"))
+    user = asker(request)
+    listing = FINDINGS if has(user, Right.MARK_FINDINGS) else FINDINGS.without("pick")
+    rows = with_word(queries.findings_visible_to(user))
+    return listing.page(request, rows, title=_("Findings"), template="events/findings.html")
 
 
 @require_safe
@@ -205,9 +121,9 @@ def findings(request: HttpRequest) -> HttpResponseBase:
 def finding(request: HttpRequest, key: int) -> HttpResponse:
     """One finding with its history."""
     user = asker(request)
-    found = get_object_or_404(queries.findings_visible_to(user), pk=key)
+    found = get_object_or_404(with_word(queries.findings_visible_to(user)), pk=key)
     owner: Organisation | None = found.organisation
-    table, pivot = queries.event_table(), Pivot({"finding": str(key)})
+    table, pivot = queries.event_table(), Pivot(asking.term("finding", key))
     question = queries.question_for(user, {"finding": key, "limit": FINDING_EVENTS})
     events: pl.DataFrame = queries.for_reader(table.rows(question), queries.scope_of(user))
     picture: Histogram | None = histogram(table, question, pivot)
@@ -220,6 +136,7 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
         "owner_url": organisation_url(str(owner.pk)) if owner else "",
         "contacts": _contacts(user, owner),
         "extras": extras.about(user, found),
+        **_words(user, found),
     }
     return render(request, "events/finding.html", context)
 
@@ -227,6 +144,19 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
 def _feed_name(code: str) -> str:
     feed = own_feeds.of_any_state(code)
     return f"{feed.provider}: {feed.name}" if feed else code
+
+
+def _words(user: User, found: Finding) -> dict[str, Any]:
+    """What was said of the finding, and the forms with which this user may say or answer something."""
+    may_mark = has(user, Right.MARK_FINDINGS) and found.organisation_id and found.status in MARKABLE
+    return {
+        "marks": [shown(user, given) for given in of_finding(user, found)],
+        "again": found.again,  # type: ignore[attr-defined]
+        "answer_form": AnswerForm(),
+        "mark_form": MarkForm() if may_mark and found.word is None else None,  # type: ignore[attr-defined]
+        "chosen": [found],
+        "back": finding_url(found),
+    }
 
 
 def _facts(found: Finding) -> list[tuple[str, Any]]:

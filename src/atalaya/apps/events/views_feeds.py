@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -32,6 +33,8 @@ FEEDS_PER_PAGE = 100
 TRIED_ROWS = 8
 """Events and rejected rows of a sample that are shown."""
 SHOWN_COLUMNS = 120
+SOURCE_KINDS = {"Shadowserver": "shadowserver", "misp-feed": "misp", "taxii-indicators": "taxii"}
+"""By provider or feed: what its sources are, where they are no plain web addresses."""
 OWN = "-own-"
 """What only the codes of own feeds have."""
 ALIKE = ("feed.", "classification.taxonomy", "classification.type", "severity", "tlp", "raw.")
@@ -83,7 +86,14 @@ def _feed_row(feed: Feed, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "rows": seen.get("rows"),
         "files_url": f"{reverse('events:files')}?feed={feed.code}",
         "events_url": f"{reverse('events:explorer')}?feed={feed.code}",
+        "add_source_url": _add_source_url(feed),
     }
+
+
+def _add_source_url(feed: Feed) -> str:
+    """Where a source of this feed is added: pages of an app above this one."""
+    kind = SOURCE_KINDS.get(feed.provider if feed.provider in SOURCE_KINDS else feed.code, "http")
+    return f"{reverse('collection:add')}?{urlencode({'kind': kind, 'feed': feed.code})}"
 
 
 @require_safe

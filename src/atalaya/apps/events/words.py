@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext, gettext_noop
 
 from atalaya.core.formats import reasons
+from atalaya.core.store.ask.problem import Problem
 
 REASONS: tuple[str, ...] = (
     gettext_noop("The row is not UTF-8 text."),
@@ -25,10 +26,31 @@ REASONS: tuple[str, ...] = (
     gettext_noop("The value is not a network in CIDR form."),
     gettext_noop("The value is not a number."),
     gettext_noop("The value is not of the kind that this field holds."),
+    gettext_noop("An attribute of the kind {kind} cannot be an event."),
+    gettext_noop("This pattern is not read: only equal values, with OR between them."),
+    gettext_noop("The indicator was revoked."),
     gettext_noop("The time is before 1990."),
     gettext_noop("The time is more than two days in the future."),
 )
 """Every template of `core.formats.reasons` and `core.pipeline.times`, marked for translation; a test holds the two lists together."""
+
+PROBLEMS: tuple[str, ...] = (
+    gettext_noop("The question is longer than {limit} characters."),
+    gettext_noop("The question has more than {limit} terms."),
+    gettext_noop("The question is nested more than {limit} deep."),
+    gettext_noop("A quotation mark is opened and not closed."),
+    gettext_noop("A parenthesis is opened and not closed."),
+    gettext_noop("A parenthesis is closed and was not opened."),
+    gettext_noop("Something is missing after {word}."),
+    gettext_noop("There is no field {word}."),
+    gettext_noop("{field} takes one value."),
+    gettext_noop("{word} is not an address or a prefix."),
+    gettext_noop("{word} is not a number that {field} can have."),
+    gettext_noop("{word} is not a time: write 7d, 12h, 2026-11-05 or 2026-11-05T14:30."),
+    gettext_noop("{word} is not a value of {field}."),
+    gettext_noop("There is no organisation {word}."),
+)
+"""Every template of `core.store.ask.problem`, marked for translation; a test holds the two lists together."""
 
 MEANINGS: tuple[str, ...] = (
     gettext_noop("What exactly, in lower case: open-rdp, avalanche-andromeda."),
@@ -110,3 +132,8 @@ def reason(text: str) -> str:
         return gettext(text) if text in REASONS else text
     template, values = found
     return gettext(template).format(**values)
+
+
+def problem(found: Problem) -> str:
+    """What is wrong with a question, in the reader's language."""
+    return gettext(found.template).format(**found.values)

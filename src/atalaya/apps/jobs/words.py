@@ -6,18 +6,33 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 WORDS: dict[str, Promise] = {
+    "collection.due": _("Ask for the sources that are due"),
+    "collection.fetch": _("Fetch a source"),
+    "collection.note_rows": _("Count the rows of a fetch"),
+    "collection.watch": _("See which sources are silent"),
     "events.close_gone": _("Close findings that are gone"),
     "events.compact": _("Merge small files of the event table"),
     "events.drop": _("Look into the drop folder"),
     "events.forget_old_files": _("Forget old files"),
+    "events.expire_marks": _("Open findings again whose acceptance is over"),
     "events.process": _("Read a file"),
+    "ownership.carry_out": _("Give the past its owners"),
+    "ownership.changed": _("Ask for a plan of the past's owners"),
+    "ownership.plan": _("Hold history against the registry"),
+    "events.settle_marks": _("Look which solved findings were seen again"),
     "jobs.prune": _("Forget finished work"),
     "notices.collect": _("Gather notices"),
     "notices.due": _("Send the notices that are due"),
     "notices.recheck": _("Look again at notices held back"),
+    "notices.reopened": _("Gather notices of findings that are open again"),
     "notices.send": _("Send a notice"),
     "people.forget": _("Forget old sign-in data"),
+    "portal.changed": _("Look which webhooks are to be told"),
+    "portal.deliver": _("Send a message to a webhook"),
+    "portal.forget": _("Forget old messages to webhooks"),
+    "portal.tell": _("Write what a webhook is told"),
     "registry.check_certificates": _("Check the OpenPGP keys"),
+    "warning.look": _("Look out for what is not as usual"),
 }
 
 

@@ -18,6 +18,14 @@ def collect(*, ingest: str, new_findings: int = 0) -> None:
     due()
 
 
+@hears("findings.reopened")
+@job("notices.reopened", max_attempts=10)
+def reopened(*, findings: list[str]) -> None:
+    """Tell of findings that are open again because their owner's word does not stand any more, when it is time to."""
+    actions.gather([int(key) for key in findings])
+    due()
+
+
 @periodic(minutes=1)
 @job("notices.due", priority=1)
 def due() -> None:

@@ -24,24 +24,28 @@ class Right(StrEnum):
     READ_EVENTS = "events:read"
     WRITE_EVENTS = "events:write"
     WRITE_FEEDS = "feeds:write"
+    MARK_FINDINGS = "findings:mark"
     READ_REGISTRY = "registry:read"
     WRITE_REGISTRY = "registry:write"
+    PROPOSE_CHANGES = "registry:propose"
     READ_NOTICES = "notices:read"
     SEND_NOTICES = "notices:send"
+    KEEP_WEBHOOKS = "webhooks:write"
     READ_RECORDS = "records:read"
     MANAGE_PEOPLE = "people:manage"
     MANAGE_NODE = "node:manage"
 
 
 _READ = frozenset({Right.READ_EVENTS, Right.READ_REGISTRY, Right.READ_NOTICES})
-_HANDLE = _READ | {Right.WRITE_EVENTS, Right.WRITE_REGISTRY, Right.SEND_NOTICES}
+_HANDLE = _READ | {Right.WRITE_EVENTS, Right.MARK_FINDINGS, Right.WRITE_REGISTRY, Right.SEND_NOTICES}
+_OWN = _READ | {Right.MARK_FINDINGS, Right.PROPOSE_CHANGES, Right.KEEP_WEBHOOKS}
 
 RIGHTS: dict[str, frozenset[Right]] = {
     Role.ADMINISTRATOR: frozenset(Right),
     Role.LEAD: _HANDLE | {Right.READ_RECORDS, Right.WRITE_FEEDS},
     Role.HANDLER: _HANDLE,
     Role.READER: _READ,
-    Role.MEMBER: _READ,
+    Role.MEMBER: _OWN,
 }
 """A right says what kind of thing a role may do. Which rows it may do it to hangs on memberships: without a
 membership nobody sees any record, and an organisation's member sees that organisation's rows alone."""

@@ -118,13 +118,15 @@ def _around(request: HttpRequest, row: Organisation, here: str) -> dict[str, Any
     for name, label in (("events:explorer", _("Events")), ("events:findings", _("Findings"))):
         if url := _elsewhere(name):
             tabs.append(Tab(label, f"{url}?{urlencode({'organisation': str(row.pk)})}"))
+    if url := _elsewhere("portal:organisation", row.pk):
+        tabs.append(Tab(_("Exposure"), url))
     return {"organisation": row, "tabs": tabs, "here": here, "may_write": _writes_whole(asker(request))}
 
 
-def _elsewhere(name: str) -> str:
+def _elsewhere(name: str, *args: object) -> str:
     """The address of a page of an upper app, which this one does not know; "" when it is not there."""
     try:
-        return reverse(name)
+        return reverse(name, args=args)
     except NoReverseMatch:
         return ""
 

@@ -24,10 +24,12 @@ WIDE, NARROW = (860, 200), (340, 180)
 
 @dataclass(frozen=True)
 class Series:
-    """One class of things counted: its name and one value for each bucket."""
+    """One class of things counted: its name and one value for each bucket. `colour`: which of COLOURS, where a colour
+    means something; by default the next one."""
 
     name: str
     values: Sequence[float]
+    colour: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def _stack(frame: _Frame, i: int, series: Sequence[Series]) -> Iterable[str]:
         value = max(0.0, one.values[i])
         if value:
             top, bottom = frame.y(base + value), frame.y(base)
-            yield _rect(frame.x(i) + gap / 2, top, frame.step - gap, bottom - top, k)
+            colour = k if one.colour is None else one.colour
+            yield _rect(frame.x(i) + gap / 2, top, frame.step - gap, bottom - top, colour)
             base += value
 
 
@@ -157,10 +160,10 @@ def table_html(heads: Sequence[str], rows: Iterable[Sequence[object]], *, captio
 NUMBER = ' class="number"'
 
 
-def legend_html(names: Iterable[str]) -> str:
-    """Which colour is which series, in the order of the series."""
+def legend_html(names: Iterable[str], colours: Sequence[int] = ()) -> str:
+    """Which colour is which series, in the order of the series. `colours`: theirs, where they have some of their own."""
     items = (
-        f'<li><svg class="chart" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{_rect(0, 0, 12, 12, k, radius=2)}</svg> {escape(name)}</li>'
+        f'<li><svg class="chart" viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{_rect(0, 0, 12, 12, colours[k] if colours else k, radius=2)}</svg> {escape(name)}</li>'
         for k, name in enumerate(names)
     )
     return f'<ul class="legend">{"".join(items)}</ul>'

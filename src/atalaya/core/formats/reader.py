@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from io import BufferedIOBase
 
-from atalaya.core.formats import cef, comments, csv, documents, fields, jsonlines, lists, xml
+from atalaya.core.formats import cef, comments, csv, documents, fields, indicators, jsonlines, lists, xml
 from atalaya.core.formats.batch import Batch
 from atalaya.core.formats.shape import Shape
 
@@ -25,6 +25,10 @@ def read(
             return fields.read(stream, columns=columns, first_row=first_row)
         case "cef":
             return cef.read(stream, columns=columns, first_row=first_row)
+        case "misp":
+            return indicators.read_misp(stream, columns=columns, first_row=first_row)
+        case "stix":
+            return indicators.read_stix(stream, columns=columns, first_row=first_row)
         case "list":
             return lists.read(stream, first_row=first_row)
     if shape == Shape():

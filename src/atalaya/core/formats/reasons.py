@@ -26,10 +26,13 @@ ADDRESS = "The value is not an IP address."
 NETWORK = "The value is not a network in CIDR form."
 NUMBER = "The value is not a number."
 VALUE = "The value is not of the kind that this field holds."
+ATTRIBUTE = "An attribute of the kind {kind} cannot be an event."
+PATTERN = "This pattern is not read: only equal values, with OR between them."
+REVOKED = "The indicator was revoked."
 
 TEMPLATES: tuple[str, ...] = (
     UTF8, NUL, LONG_ROW, LONG_CELL, CELLS, QUOTE, RETURN, TRUNCATED, JSON, JSON_DEEP, CEF, CUT_RECORD,
-    MISSING, TIME, ADDRESS, NETWORK, NUMBER, VALUE,
+    MISSING, TIME, ADDRESS, NETWORK, NUMBER, VALUE, ATTRIBUTE, PATTERN, REVOKED,
 )  # fmt: skip
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FORMATS = ("csv", "jsonlines", "json", "list", "xml", "fields", "cef")
+FORMATS = ("csv", "jsonlines", "json", "list", "xml", "fields", "cef", "misp", "stix")
 """Every format that a declaration may name."""
-OBJECTS = frozenset({"jsonlines", "json", "xml", "fields", "cef"})
+OBJECTS = frozenset({"jsonlines", "json", "xml", "fields", "cef", "misp", "stix"})
 """Formats in which each row may have other columns than its neighbour."""
 
 

@@ -64,5 +64,5 @@ def exchange(root: Path, table: DeltaTable, merged: AddAction, paths: list[str])
         # From now on for a day: see `EventTable.sweep`.
         os.utime(root / path)
     now, day = int(datetime.now(UTC).timestamp() * 1000), dict(merged.partition_values)
-    old = [RemoveAction(path, False, now, (root / path).stat().st_size, day) for path in paths]
+    old = [RemoveAction(path, merged.data_change, now, (root / path).stat().st_size, day) for path in paths]
     return layout.commit(table, [merged, *old], metadata={})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import reduce
+from operator import and_
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import hosts
 from atalaya.core.store import layout, reading
 
@@ -40,7 +44,35 @@ def of_file(root: Path, files: pl.DataFrame, state: str, sha256: str) -> pl.Data
     First and last sight and count are of this file; everything else is of one of the latest sightings.
     """
     parts = [_owned(root, paths, state, sha256) for paths in reading.pieces(files)]
-    if len(parts) == 1 and files["rows"].sum() <= reading.PIECE_ROWS:
+    return _of(parts, few=files["rows"].sum() <= reading.PIECE_ROWS)
+
+
+def of_keys(
+    root: Path, files: pl.DataFrame, state: str, keys: Keys, unfinished: Mapping[str, int | None]
+) -> pl.DataFrame:
+    """What the whole history says of some findings of a state, as `of_file` does of one feed file.
+
+    `unfinished` are feed files (by hash) whose sightings are still being counted, in key order up to the given key (None:
+    none yet): what is left of them is not in the answer.
+    """
+    wanted = pl.Series("finding", keys)
+    known = [~(pl.col("raw_file") == sha256) | _counted(upto) for sha256, upto in unfinished.items()]
+    condition = reduce(and_, known, pl.col("owner").is_not_null() & (pl.col("state") == state))
+    parts = [
+        reading.scan(root, paths, condition & pl.col("finding").is_in(wanted.implode())).select(
+            "finding", "time_source", *_READ
+        )
+        for paths in reading.pieces(files.filter(layout.may_hold("state", [state])))
+    ]
+    return _of(parts, few=False)
+
+
+def _counted(upto: int | None) -> pl.Expr:
+    return pl.lit(False) if upto is None else pl.col("finding") <= upto
+
+
+def _of(parts: list[pl.LazyFrame], *, few: bool) -> pl.DataFrame:
+    if len(parts) == 1 and few:
         parts = [parts[0].collect().lazy()]  # read once, not for the numbers and again for the texts
     total = pl.DataFrame(schema=_NUMBERS)
     for number, part in enumerate(parts):

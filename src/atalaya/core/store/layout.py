@@ -24,7 +24,7 @@ from atalaya.core.pipeline.identity import EPOCH
 from atalaya.core.pipeline.same import Events
 from atalaya.core.schema.columns import polars_schema
 
-ROW_GROUP = 32_768
+ROW_GROUP = 8_192
 """Rows read at least for one address: smaller groups make look-ups faster and files larger."""
 MIXED = "mixed"
 """Stands for the feed file's mark in files that hold events of several feed files."""
@@ -83,7 +83,12 @@ def transaction(state: str, sha256: str) -> str:
 
 def part_path(day: date, source: str, number: int) -> str:
     """A new file name, relative to the table. `source` is the `mark` of a feed file, or MIXED."""
-    return f"day={day:%Y-%m-%d}/{EPOCH}-{source}-{number:05d}-{uuid.uuid4().hex[:12]}.parquet"
+    return renamed(f"day={day:%Y-%m-%d}/{EPOCH}-{source}-{number:05d}")
+
+
+def renamed(start: str) -> str:
+    """A new file name that begins like another one, up to its last dash: for the same events written anew."""
+    return f"{start}-{uuid.uuid4().hex[:12]}.parquet"
 
 
 def write_part(root: Path, path: str, events: Events, *, data_change: bool = True) -> AddAction:
@@ -93,7 +98,7 @@ def write_part(root: Path, path: str, events: Events, *, data_change: bool = Tru
     """
     full = root / path
     full.parent.mkdir(parents=True, exist_ok=True)
-    rows = events.rows
+    rows = _without_single_claims(events.rows)
     nulls = rows.null_count().row(0, named=True)
     filled = [name for name in FILE_SCHEMA if nulls.get(name, rows.height) < rows.height]
     alike = [pl.lit(value).cast(_categories()).alias(name) for name, value in events.same.items()]
@@ -110,6 +115,13 @@ def write_part(root: Path, path: str, events: Events, *, data_change: bool = Tru
         data_change=data_change,
         stats=json.dumps(_statistics(events)),
     )
+
+
+def _without_single_claims(rows: pl.DataFrame) -> pl.DataFrame:
+    """Leave out `owners` where the owner is the only one: most often that is everywhere, and the column is not written."""
+    if "owners" not in rows.columns:
+        return rows
+    return rows.with_columns(pl.when(pl.col("owners").list.len() > 1).then("owners").alias("owners"))
 
 
 def _categories() -> pl.Categorical:

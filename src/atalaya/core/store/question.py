@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial, reduce
+from functools import reduce
 from operator import and_, or_
 from typing import Literal, Protocol
 
-import numpy as np
 import polars as pl
 
-from atalaya.core.errors import BadInput
-from atalaya.core.pipeline.address import parse, signed
+from atalaya.core.pipeline.address import signed
+from atalaya.core.store import addresses
+from atalaya.core.store.ask.compiled import compiled
+from atalaya.core.store.ask.tree import Node
 
 Order = Literal["newest", "oldest", "address"]
 
@@ -36,6 +36,7 @@ class Question:
     `since` is included, `until` is not; both are compared with time.source in UTC. An empty string or None is no
     filter. `owner` is an organisation's UUID; `unowned` asks for events nobody claims. `hosts` are addresses of which any
     will do, by their sort key alone: others that share one (in IPv6, a whole /64) come too, and the asker looks closer.
+    `where` is what else must hold, as the query language says it, with every value resolved (`ask.resolving`).
     """
 
     states: frozenset[str]
@@ -60,6 +61,7 @@ class Question:
     finding: int | None = None
     raw_file: str = ""
     raw_row: int | None = None
+    where: Node | None = None
     offset: int = 0
     limit: int = 50
     order: Order = "newest"
@@ -78,24 +80,42 @@ class Question:
         text = self.ip or self.prefix
         if not text:
             return None
-        network = _network(text)
-        low, high = int(network.network_address), int(network.broadcast_address)
-        if network.version == 6:
-            low, high = low >> 64, high >> 64
-        # Signed, the upper half of all numbers comes first: a network of both halves is everything between.
-        return (
-            (signed(low), signed(high)) if signed(low) <= signed(high) else (signed(1 << 63), (1 << 63) - 1)
-        )
+        return addresses.span(addresses.network(text))
 
     def host_keys(self) -> list[int]:
         """The `source_ip_key` of each of `hosts`, sorted. Raises BadInput for one that is no address."""
-        networks = {_network(host) for host in self.hosts}
+        networks = {addresses.network(host) for host in self.hosts}
         numbers = ((n.version, int(n.network_address)) for n in networks)
         return sorted({signed(number >> 64) if version == 6 else number for version, number in numbers})
 
-    def condition(self) -> pl.Expr:
-        """The whole question, scope included, as one polars expression."""
-        return reduce(and_, [*_scope(self), *self._equalities(), *self._ranges(), *self._addresses()])
+    def condition(self, *, whole: bool = False) -> pl.Expr:
+        """The whole question, scope included, as one polars expression on columns as they are in a file.
+
+        `whole`: for files all of whose events are of the states and the time asked for (see `covers`).
+        """
+        of_file = () if whole else (pl.col("state").is_in(sorted(self.states)), *self._ranges())
+        asked = [*of_file, *self._narrowing()]
+        return reduce(and_, asked) if asked else pl.lit(True)
+
+    def covers(self) -> pl.Expr:
+        """Whether all events of a file (a row of the table's manifest) are of the states and the time asked for."""
+        inside = [pl.col("min.state") == pl.col("max.state"), pl.col("min.state").is_in(sorted(self.states))]
+        day = pl.col("day").cast(pl.Datetime("us", "UTC"))
+        if self.since:
+            inside.append(day >= self.since.astimezone(UTC))
+        if self.until:
+            inside.append(day + timedelta(days=1) <= self.until.astimezone(UTC))
+        return reduce(and_, inside).fill_null(False)
+
+    def everything(self) -> bool:
+        """Whether every event of a file that is covered is an answer."""
+        return next(self._narrowing(), None) is None
+
+    def _narrowing(self) -> Iterator[pl.Expr]:
+        yield from _of_organisations(self)
+        yield from self._equalities()
+        yield from self._addresses()
+        yield from self._where()
 
     def _equalities(self) -> Iterator[pl.Expr]:
         wanted: dict[str, object] = {
@@ -116,11 +136,15 @@ class Question:
             if value is not None and value != "":
                 yield pl.col(name).eq(value)
         if self.owner:
-            yield pl.col("owners").list.contains(self.owner)
+            yield _claimed_by(self.owner)
         if self.unowned:
             yield pl.col("owner").is_null()
         if self.domain:
-            yield _under(self.domain)
+            yield addresses.under(self.domain)
+
+    def _where(self) -> Iterator[pl.Expr]:
+        if self.where is not None:
+            yield compiled(self.where)
 
     def _ranges(self) -> Iterator[pl.Expr]:
         if self.since:
@@ -131,46 +155,17 @@ class Question:
     def _addresses(self) -> Iterator[pl.Expr]:
         if self.hosts:
             yield pl.col("source_ip_key").is_in(self.host_keys())
-        span = self.addresses()
-        if span is None:
-            return
-        network = _network(self.ip or self.prefix)
-        yield pl.col("source_ip_key").is_between(*span)
-        # One signed 64-bit key holds both families: the text says which of them an address is of.
-        colon = pl.col("source_ip").str.contains(":", literal=True)
-        yield colon if network.version == 6 else ~colon
-        if network.num_addresses == 1:
-            yield pl.col("source_ip") == str(network.network_address)
-        elif network.version == 6 and network.prefixlen > 64:
-            yield pl.col("source_ip").map_batches(partial(_within, network), return_dtype=pl.Boolean())
+        if text := self.ip or self.prefix:
+            yield from addresses.inside(addresses.network(text))
 
 
-def _scope(question: Question) -> Iterator[pl.Expr]:
-    yield pl.col("state").is_in(sorted(question.states))
+def _of_organisations(question: Question) -> Iterator[pl.Expr]:
     if question.organisations is not None:
-        claims = [pl.col("owners").list.contains(owner) for owner in sorted(question.organisations)]
-        yield reduce(or_, claims, pl.lit(False))
+        yield reduce(or_, map(_claimed_by, sorted(question.organisations)), pl.lit(False))
 
 
-def _within(network: ipaddress.IPv4Network | ipaddress.IPv6Network, text: pl.Series) -> pl.Series:
-    """Whether each address lies in an IPv6 network longer than /64, which the sort key cannot tell."""
-    found = parse(text)
-    shift = np.uint64(128 - network.prefixlen)
-    half = np.uint64(int(network.network_address) & ((1 << 64) - 1))
-    upper = np.uint64(int(network.network_address) >> 64)
-    return pl.Series((found.version == 6) & (found.hi == upper) & (found.lo >> shift == half >> shift))
-
-
-def _under(domain: str) -> pl.Expr:
-    name = domain.lower().strip(".")
-    return (pl.col("source_fqdn") == name) | pl.col("source_fqdn").str.ends_with("." + name)
-
-
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    try:
-        return ipaddress.ip_network(text.strip(), strict=False)
-    except ValueError as error:
-        raise BadInput(
-            f"{text!r} is neither an address nor a prefix.",
-            advice="Write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.",
-        ) from error
+def _claimed_by(owner: str) -> pl.Expr:
+    """A file has `owners` only where there are several: see `layout.write_part`."""
+    return (pl.col("owner") == owner).fill_null(False) | pl.col("owners").list.contains(owner).fill_null(
+        False
+    )

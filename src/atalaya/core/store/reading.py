@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from atalaya.core.errors import BadInput
-from atalaya.core.schema.columns import BY_NAME, polars_schema
+from atalaya.core.schema.columns import polars_schema
 from atalaya.core.store import layout
 from atalaya.core.store.question import Question
-
-_STEPS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
-"""Widths of a histogram's bucket, in seconds, from the narrowest."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -27,23 +21,29 @@ class Answer:
     count: int
 
 
-def scan(root: Path, paths: Iterable[str]) -> pl.LazyFrame:
-    """All columns of the schema, from files of the table. An empty list of files is an empty table."""
+def scan(root: Path, paths: Iterable[str], condition: pl.Expr | None = None) -> pl.LazyFrame:
+    """All columns of the schema, from files of the table. An empty list of files is an empty table.
+
+    `condition` is on columns as they are in a file, in which `owners` stands only where there are several.
+    """
     files = [root / path for path in paths]
     if not files:
         return pl.LazyFrame(schema=polars_schema())
-    return (
-        pl.scan_parquet(
-            files,
-            schema=layout.FILE_SCHEMA,
-            missing_columns="insert",
-            cast_options=pl.ScanCastOptions(categorical_to_string="allow"),
-            hive_partitioning=False,
-            glob=False,
-        )
-        .with_columns(day=pl.col("time_source").dt.date())
-        .select(polars_schema().keys())
+    found = pl.scan_parquet(
+        files,
+        schema=layout.FILE_SCHEMA,
+        missing_columns="insert",
+        cast_options=pl.ScanCastOptions(categorical_to_string="allow"),
+        hive_partitioning=False,
+        glob=False,
     )
+    # Here and not behind the columns that are made: the reader skips row groups by it.
+    asked = found if condition is None else found.filter(condition)
+    alone = pl.col("owners").is_null() & pl.col("owner").is_not_null()
+    return asked.with_columns(
+        day=pl.col("time_source").dt.date(),
+        owners=pl.when(alone).then(pl.concat_list("owner")).otherwise("owners"),
+    ).select(polars_schema().keys())
 
 
 def candidates(files: pl.DataFrame, question: Question) -> pl.DataFrame:
@@ -78,14 +78,21 @@ def _may_hold_one_of(keys: list[int]) -> pl.Expr:
     return pl.struct("min.source_ip_key", "max.source_ip_key").map_batches(between, return_dtype=pl.Boolean())
 
 
-def _answers(root: Path, files: pl.DataFrame, question: Question) -> pl.LazyFrame:
-    return scan(root, candidates(files, question)["path"]).filter(question.condition())
+def answers(root: Path, files: pl.DataFrame, question: Question) -> pl.LazyFrame:
+    """The answers in some candidates. What holds for a whole file is not asked of each of its rows."""
+    whole, others = files.filter(question.covers()), files.filter(~question.covers())
+    parts = [
+        scan(root, some["path"], question.condition(whole=is_whole))
+        for some, is_whole in ((whole, True), (others, False))
+        if some.height
+    ]
+    return pl.concat(parts) if parts else scan(root, [])
 
 
 def rows(root: Path, files: pl.DataFrame, question: Question) -> pl.DataFrame:
     """One page of events, all columns."""
     if question.order == "address":
-        found = _answers(root, files, question).sort(*_ORDER["address"], nulls_last=True)
+        found = answers(root, candidates(files, question), question).sort(*_ORDER["address"], nulls_last=True)
         return found.slice(question.offset, question.limit).collect()
     return _by_time(root, candidates(files, question), question)
 
@@ -104,59 +111,11 @@ def _by_time(root: Path, files: pl.DataFrame, question: Question) -> pl.DataFram
     needed, found, step = question.offset + question.limit, [scan(root, []).collect()], 1
     while days and needed > 0:
         now, days, step = days[:step], days[step:], step * 4
-        paths = files.filter(pl.col("day").is_in(now))["path"]
-        some = scan(root, paths).filter(question.condition())
+        some = answers(root, files.filter(pl.col("day").is_in(now)), question)
         part = some.sort(*_ORDER["newest"], descending=[newest, False, False]).head(needed).collect()
         needed -= part.height
         found.append(part)
     return pl.concat(found).slice(question.offset, question.limit)
-
-
-def count(root: Path, files: pl.DataFrame, question: Question) -> int:
-    """How many events answer the question."""
-    return int(_answers(root, files, question).select(pl.len()).collect(engine="streaming").item())
-
-
-def histogram(root: Path, files: pl.DataFrame, question: Question, buckets: int) -> pl.DataFrame:
-    """Columns time, type, count."""
-    chosen = candidates(files, question)
-    seconds = _bucket(chosen, question, buckets)
-    ticks = (pl.col("time_source") - pl.lit(_EPOCH)).dt.total_seconds() // seconds
-    return (
-        scan(root, chosen["path"])
-        .filter(question.condition())
-        .group_by(tick=ticks, type=pl.col("classification_type"))
-        .agg(count=pl.len().cast(pl.Int64))
-        .select(
-            time=(pl.col("tick") * seconds * 1_000_000).cast(pl.Datetime("us", "UTC")),
-            type="type",
-            count="count",
-        )
-        .sort("time", "type")
-        .collect(engine="streaming")
-    )
-
-
-def _bucket(files: pl.DataFrame, question: Question, buckets: int) -> int:
-    """Seconds of a bucket for the question's span, or that of the files where the question leaves it open."""
-    if files.is_empty():
-        return _STEPS[-1]
-    days = files["day"]
-    since = question.since or datetime.combine(days.min(), datetime.min.time(), UTC)  # type: ignore[arg-type]
-    until = question.until or datetime.combine(days.max(), datetime.min.time(), UTC) + timedelta(days=1)  # type: ignore[arg-type]
-    span = (until - since).total_seconds()
-    return next((step for step in _STEPS if span / step <= buckets), _STEPS[-1])
-
-
-def top(root: Path, files: pl.DataFrame, question: Question, column: str, n: int) -> pl.DataFrame:
-    """Columns value and count. Raises BadInput for an unknown column."""
-    if column not in BY_NAME:
-        raise BadInput(f"There is no column {column}.")
-    found = _answers(root, files, question).select(value=pl.col(column))
-    if column == "owners":
-        found = found.explode("value")
-    counted = found.drop_nulls().group_by("value").agg(count=pl.len().cast(pl.Int64))
-    return counted.sort("count", "value", descending=[True, False]).head(n).collect(engine="streaming")
 
 
 def batches(root: Path, files: pl.DataFrame, question: Question) -> Iterator[pl.DataFrame]:
@@ -164,7 +123,7 @@ def batches(root: Path, files: pl.DataFrame, question: Question) -> Iterator[pl.
     chosen = candidates(files, question)
     condition = question.condition()
     for paths in pieces(chosen):
-        found = scan(root, paths).filter(condition).collect()
+        found = scan(root, paths, condition).collect()
         if found.height:
             yield found.sort("time_source", "raw_file", "raw_row", descending=[True, False, False])
 

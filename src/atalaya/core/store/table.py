@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from atalaya.core.errors import AtalayaError
+from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
-from atalaya.core.store import compaction, findings, layout, reading
+from atalaya.core.store import attribution, compaction, counting, findings, layout, reading, rollup
 from atalaya.core.store.draft import Draft
 from atalaya.core.store.question import Question, Scope
 
@@ -104,6 +105,7 @@ class EventTable:
         lost = [path for path in found if path.relative_to(self.path).as_posix() not in known]
         for path in lost:
             path.unlink(missing_ok=True)
+        rollup.forget(self.path, known)
         return len(lost)
 
     def compact(self) -> int:
@@ -114,12 +116,26 @@ class EventTable:
         fewer = 0
         for day, paths in compaction.plan(self.manifest()):
             merged = compaction.write(self.path, day, paths)
-            if self._exchange(merged, paths):
+            if self._replace(merged, paths):
                 fewer += len(paths) - 1
-            elif merged.path not in set(layout.manifest(self.own())["path"]):
-                # A commit can be in the log although it was reported as failed: only the log knows.
-                (self.path / merged.path).unlink(missing_ok=True)
         return fewer
+
+    def summarise(self) -> int:
+        """Count the large files that were not counted yet (see `rollup`); returns how many."""
+        paths = rollup.missing(self.path, self.manifest())
+        for path in paths:
+            rollup.make(self.path, path)
+        return len(paths)
+
+    def _replace(self, written: AddAction, paths: list[str]) -> bool:
+        """`_exchange`, and away with the new file when it could not take the place of the old ones."""
+        if self._exchange(written, paths):
+            return True
+        # A commit can be in the log although it was reported as failed: only the log knows.
+        if written.path in set(layout.manifest(self.own())["path"]):
+            return True
+        (self.path / written.path).unlink(missing_ok=True)
+        return False
 
     def _exchange(self, merged: AddAction, paths: list[str]) -> bool:
         """Put a merged file in the place of others, as long as they are all there."""
@@ -130,6 +146,29 @@ class EventTable:
             if compaction.exchange(self.path, table, merged, paths):
                 return True
         return False
+
+    # -- owners --------------------------------------------------------------------------------------------------
+
+    def plan_attribution(self, state: str, networks: Networks) -> attribution.Plan:
+        """What `networks` would change in the events of a state; changes nothing."""
+        return attribution.plan(self.path, self.manifest(), state, networks)
+
+    def attribute_again(self, state: str, networks: Networks, paths: Iterable[str]) -> bool:
+        """Write some files anew with the owners that `networks` knows. False when one of them was merged away meanwhile.
+
+        May be killed at any moment and called again with a new plan.
+        """
+        complete = True
+        for path in paths:
+            if path not in set(self.manifest()["path"]):
+                complete = False
+                continue
+            complete &= self._replace(attribution.write(self.path, path, state, networks), [path])
+        return complete
+
+    def findings_with(self, state: str, keys: Keys, unfinished: Mapping[str, int | None]) -> pl.DataFrame:
+        """What the whole history says of some findings (see `findings.of_keys`)."""
+        return findings.of_keys(self.path, self.manifest(), state, keys, unfinished)
 
     # -- asking --------------------------------------------------------------------------------------------------
 
@@ -152,18 +191,18 @@ class EventTable:
 
     def count(self, question: Question) -> int:
         """How many events answer the question; limit and offset are ignored."""
-        return reading.count(self.path, self.manifest(), question)
+        return counting.count(self.path, self.manifest(), question)
 
     def histogram(self, question: Question, buckets: int = 60) -> pl.DataFrame:
         """Columns time (start of the bucket, UTC), type and count, sorted, without empty buckets.
 
         Buckets are equally wide: whole minutes, hours or days, at most `buckets` of them in the question's span.
         """
-        return reading.histogram(self.path, self.manifest(), question, buckets)
+        return counting.histogram(self.path, self.manifest(), question, buckets)
 
     def top(self, question: Question, column: str, n: int = 10) -> pl.DataFrame:
         """Columns value and count: the most frequent values of a column, null left out. `owners` counts each owner."""
-        return reading.top(self.path, self.manifest(), question, column, n)
+        return counting.top(self.path, self.manifest(), question, column, n)
 
     def one(self, raw_file: str, raw_row: int, scope: Scope) -> dict[str, Any] | None:
         """One event by its provenance, or None when there is none in the scope."""

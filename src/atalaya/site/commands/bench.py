@@ -12,7 +12,7 @@ from pathlib import Path
 from atalaya.core.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[4]
-NOT_BENCHES = {"__init__", "measure"}
+NOT_BENCHES = {"__init__", "measure", "provider"}
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 
 from atalaya.site.cli import NOT_HELD, OK
+from atalaya.site.commands import collecting
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("feed", help="list and check the feeds this node can read")
+    parser = commands.add_parser("feed", help="list, check and fetch the feeds this node can read")
     parts = parser.add_subparsers(title="what to do", metavar="ACTION", required=True)
     listing = parts.add_parser("list", help="every feed with its code")
     listing.add_argument("word", nargs="?", default="", help="only feeds whose code or name holds this word")
@@ -24,6 +25,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     check.add_argument("--json", action="store_true", help="print as JSON")
     check.set_defaults(run=check_feeds)
+    collecting.register(parts)
 
 
 def show(options: argparse.Namespace) -> int:

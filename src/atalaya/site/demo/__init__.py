@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from atalaya.core.errors import BadInput
 from atalaya.site import config as configuration
-from atalaya.site.demo import country, reports
+from atalaya.site.demo import country, owners, reports
 from atalaya.site.demo.clock import Clock, simulated
 from atalaya.site.demo.mailbox import mailbox
 from atalaya.site.run import say
@@ -53,6 +53,7 @@ def fill() -> bool:
         settings.CONFIG = _with_mail(plain, server.server_address[1])
         clock.moment = started - timedelta(days=reports.DAYS + 1)
         _found()
+        owners.sign_up()
         _replay(clock, started)
     settings.CONFIG = plain
     return True
@@ -150,6 +151,7 @@ def _replay(clock: type[Clock], now: datetime) -> None:
         if report.arrives.date() != last_day:
             last_day = report.arrives.date()
             _close_the_day(tell=report.arrives >= told_from)
+            owners.speak(last_day, now.date())
     clock.moment = now
     _close_the_day(tell=True)
     print(file=sys.stderr)
@@ -182,9 +184,11 @@ def _close_the_day(*, tell: bool) -> None:
     from atalaya.apps.events.tables import event_table
     from atalaya.apps.notices import actions as notices
     from atalaya.apps.notices import queries
+    from atalaya.apps.warning import actions as warning
 
     events.close_gone()
     event_table().compact()
+    warning.look_around()
     if tell:
         for notice in queries.due().values_list("pk", flat=True):
             notices.deliver(notice)

@@ -181,7 +181,14 @@ def _by_hand() -> list[Story]:
         Story("event4_sinkhole", f"198.51.100.{n}", "", "64496", 74 + n % 9, 90, HABITS[13].row, 0.9, (1, 4))
         for n in range(20, 62, 3)
     ]
-    return [*late, *repeat, crane, *nobody, orphan, *outbreak]
+    spread = [
+        Story("event4_sinkhole_http", host, "", "64496", 85 + n // 2, 90, row, 1.0)
+        for n, host in enumerate(
+            ("192.0.2.21", "192.0.2.99", "203.0.113.21", "203.0.113.98", "203.0.113.139")
+        )
+        for row in ({**HABITS[14].row, "infection": "qakbot", "family": "qakbot", "tag": "qakbot"},)
+    ]
+    return [*late, *repeat, crane, *nobody, orphan, *outbreak, *spread]
 
 
 SOURCE_PREFIX = {"ip": "src_ip", "asn": "src_asn", "geo": "src_geo", "hostname": "src_hostname"}

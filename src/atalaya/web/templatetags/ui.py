@@ -43,10 +43,11 @@ register = template.Library()
 
 TONES: dict[str, str] = {
     "waiting": "quiet", "ready": "note", "running": "note", "stored": "note", "done": "good", "failed": "bad",
-    "dead": "bad", "open": "warn", "back": "bad", "gone": "quiet", "solved": "good", "sent": "good", "held": "warn",
+    "dead": "bad", "open": "warn", "back": "bad", "gone": "quiet", "solved": "good", "accepted": "note", "doubted": "warn", "wrong": "quiet", "refused": "bad", "withdrawn": "quiet", "sent": "good", "held": "warn",
     "valid": "good", "expired": "bad", "revoked": "bad", "unusable": "warn", "plain": "quiet", "none": "quiet",
+    "new": "note", "same": "quiet", "failing": "bad", "silent": "warn", "paused": "quiet",
     "signed": "note", "encrypted": "good", "critical": "critical", "high": "high", "medium": "medium", "low": "low",
-    "info": "quiet", "good": "good", "warn": "warn", "bad": "bad", "note": "note", "quiet": "quiet", "lamp": "lamp",
+    "info": "quiet", "planned": "warn", "left": "quiet", "outdated": "quiet", "good": "good", "warn": "warn", "bad": "bad", "note": "note", "quiet": "quiet", "lamp": "lamp",
 }  # fmt: skip
 """Tone of a badge for each status that the models know. The tone is also a CSS class."""
 

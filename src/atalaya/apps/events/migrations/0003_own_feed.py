@@ -10,7 +10,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('events', '0002_finding_key'),
+        ("events", "0003_channel_source"),
+        ("events", "0005_owner_word"),
         ('registry', '0002_states'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,1 @@
+"""Countries that measurements make up."""

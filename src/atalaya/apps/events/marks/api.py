@@ -1,0 +1,119 @@
+"""The API of marks: an owner's own ticket system says what became of findings, and reads what the team answered."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import HttpRequest
+from ninja import Query, Router, Schema, Status
+from ninja.errors import HttpError
+from pydantic import Field
+
+from atalaya.apps.events.marks import actions, queries
+from atalaya.apps.events.models import Mark
+from atalaya.apps.events.queries import findings_visible_to
+from atalaya.apps.people.rights import Right, api_auth, asker
+from atalaya.core.errors import BadInput
+
+router = Router(tags=["marks"])
+
+PAGE = 1000
+
+
+class MarkIn(Schema):
+    """What is said of findings, by their ids. `kind`: solved, wrong or accepted; `until` for an accepted risk."""
+
+    findings: list[str] = Field(max_length=actions.MOST)
+    kind: str
+    reason: str = ""
+    until: date | None = None
+
+
+class MarkOut(Schema):
+    """One word of an owner. `end` is empty while it is in force; `verdict` while the team has not answered."""
+
+    id: UUID
+    finding: str
+    organisation: UUID
+    kind: str
+    reason: str
+    until: date | None
+    at: datetime
+    by: str
+    verdict: str
+    answer: str
+    answered_at: datetime | None
+    end: str
+    ended_at: datetime | None
+
+
+class MarksOut(Schema):
+    """One page of marks, the latest first. `next` is the cursor of the following page, or null."""
+
+    count: int
+    marks: list[MarkOut]
+    next: str | None
+
+
+class MarkQuery(Schema):
+    """Filters of marks."""
+
+    finding: str = ""
+    kind: str = ""
+    in_force: bool | None = None
+    since: datetime | None = None
+
+
+def _out(one: Mark) -> MarkOut:
+    names = ("id", "kind", "reason", "until", "at", "verdict", "answer", "answered_at", "end", "ended_at")
+    return MarkOut(
+        finding=str(one.finding_id),
+        organisation=one.organisation_id,
+        by=one.by_name,
+        **{name: getattr(one, name) for name in names},
+    )
+
+
+@router.post("marks", response={201: list[MarkOut]}, auth=api_auth.needing(Right.MARK_FINDINGS))
+def add_marks(request: HttpRequest, body: MarkIn) -> Status[list[MarkOut]]:
+    """Say of findings that they are solved, wrong or accepted. All of them, or none when one is not yours (404)."""
+    user, keys = asker(request), queries.keys_of(body.findings)
+    if findings_visible_to(user).filter(pk__in=keys).count() != len(set(keys)):
+        raise HttpError(404, "There is no such finding.")
+    made = actions.mark(keys, by=user, kind=body.kind, reason=body.reason, until=body.until)
+    return Status(201, [_out(one) for one in made])
+
+
+@router.get("marks", response=MarksOut, auth=api_auth.needing(Right.READ_EVENTS))
+def list_marks(
+    request: HttpRequest, filters: Query[MarkQuery], limit: int = 100, cursor: str = ""
+) -> MarksOut:
+    """What was said of findings, the latest first, `limit` (at most 1,000) at a time."""
+    found = queries.visible_to(asker(request)).order_by("-at", "pk")
+    if filters.finding:
+        found = found.filter(finding__in=queries.keys_of([filters.finding]))
+    if filters.kind:
+        found = found.filter(kind=filters.kind)
+    if filters.in_force is not None:
+        found = found.filter(queries.IN_FORCE) if filters.in_force else found.exclude(queries.IN_FORCE)
+    if filters.since:
+        found = found.filter(at__gte=filters.since)
+    if cursor and (not cursor.isdecimal() or len(cursor) > 12):
+        raise BadInput("The cursor is not one that this API gave.", advice="Start without a cursor.")
+    offset, size, total = int(cursor or 0), max(1, min(limit, PAGE)), found.count()
+    rows = [_out(one) for one in found[offset : offset + size]]
+    return MarksOut(count=total, marks=rows, next=str(offset + size) if offset + size < total else None)
+
+
+@router.delete("marks/{uuid:mark_id}", response={204: None}, auth=api_auth.needing(Right.MARK_FINDINGS))
+def take_mark_back(request: HttpRequest, mark_id: UUID) -> Status[None]:
+    """Take a word back: the finding is again what it was before."""
+    user = asker(request)
+    try:
+        given = queries.visible_to(user).get(pk=mark_id)
+    except ObjectDoesNotExist as error:
+        raise HttpError(404, "There is no such mark.") from error
+    actions.take_back(given, by=user)
+    return Status(204, None)
