@@ -218,7 +218,7 @@ def _keys(sample: bytes, shape: Shape) -> list[str]:
     """Keys of the objects in a sample, nested ones with dots."""
     found: dict[str, None] = {}
     for batch in reader.read(io.BytesIO(sample), shape, columns=[]):
-        rest = batch.rows[REST].drop_nulls().head(ROWS) if REST in batch.rows.columns else []
+        rest: Iterable[str] = batch.rows[REST].drop_nulls().head(ROWS) if REST in batch.rows.columns else []
         for text in rest:
             found |= dict.fromkeys(jsonlines.leaves(json.loads(text)))
         break

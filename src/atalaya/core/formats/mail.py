@@ -83,4 +83,5 @@ def _bytes(part: Message) -> bytes:
         return payload
     # The body of a report of type message/... is itself taken for a message: its headers are the report.
     inner = part.get_payload()
-    return (inner[0] if isinstance(inner, list) and inner else part).as_bytes()
+    first = inner[0] if isinstance(inner, list) and inner else part
+    return first.as_bytes() if isinstance(first, Message) else str(first).encode()
