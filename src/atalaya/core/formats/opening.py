@@ -116,7 +116,7 @@ def _open_mail(file: BufferedReader, size: int, limits: ModuleType) -> Iterator[
     if size > limits.DOCUMENT_BYTES:
         raise TooLarge(f"The mail is larger than {limits.DOCUMENT_BYTES} bytes.", advice="Split it.")
     for name, data in mail.members(file.read()):
-        yield from _open(io.BufferedReader(io.BytesIO(data)), name, len(data), limits)  # type: ignore[arg-type]
+        yield from _open(io.BufferedReader(io.BytesIO(data)), name, len(data), limits)
 
 
 def _refuse_archive(start: bytes, name: str) -> None:
