@@ -184,6 +184,10 @@ def fill(world: World) -> dict[str, list[str]]:
         + list(ImportPlan.objects.all()[:1])
     )
     keys = [str(row.pk) for row in rows]
+    declaration = (
+        'code = "tt-own-list"\nname = "Quetzal"\nprovider = "Quetzal"\n[columns]\nip = "source.ip"\n'
+    )
+    own = events.save_feed(declaration, by=world.lead, state="TT", sample="ip,x\n192.0.2.7,1\n")
     record = (
         Record.objects.filter(target_id=str(world.port.pk)).first() or Record.objects.order_by("-seq").first()
     )
@@ -191,7 +195,7 @@ def fill(world: World) -> dict[str, list[str]]:
     return {
         "UUIDConverter": keys, "UUIDStrConverter": keys, "StringConverter": keys,
         "IntConverter": [str(membership.pk), str(record.seq), "1"],
-        "FindingKey": [_finding_text(finding.key)], "Sha256": [ingest.sha256], "SlugConverter": ["TT"],
+        "FindingKey": [_finding_text(finding.key)], "Sha256": [ingest.sha256], "SlugConverter": ["TT", own.code],
     }  # fmt: skip
 
 

@@ -22,6 +22,10 @@ CELL_CHARS = 65_536
 """One cell of a feed file."""
 BATCH_BYTES = 12 * MIB
 """How much of a file is read and mapped at once."""
+DOCUMENT_BYTES = 64 * MIB
+"""A JSON document that is one value, or a mail with its attachments: they are held whole."""
+MARKUP_DEPTH = 64
+"""Elements within elements of an XML document."""
 REJECTS_KEPT = 10_000
 """Rejected rows kept one by one for each file; the rest are counted by field and reason."""
 REJECT_RAW_CHARS = 2_000

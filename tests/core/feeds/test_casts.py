@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atalaya.core.feeds.casts import CASTS, natural, url_of_host
+from atalaya.core.feeds.casts import CASTS, natural, network_of_mask, url_of_host
 from atalaya.core.schema.columns import BY_FIELD, COLUMNS
 
 WHEN = datetime(2026, 3, 1, 10, 20, 30, tzinfo=UTC)
@@ -57,6 +57,13 @@ CASES: dict[str, dict[str, object]] = {
     "tlp": {"TLP:AMBER+STRICT": "amber+strict", "white": "clear", "purple": "red"},
     "cve": {"ssl;cve-2014-3566;cve-2014-3566;vpn": "CVE-2014-3566", "CVE-2021-26855,cve-2020-0601": "CVE-2020-0601,CVE-2021-26855",
             "rdp": None, "cve-20201": None},
+    "ip_in": {"http://192.0.2.7:8080/a": "192.0.2.7", "192.0.2.7:443": "192.0.2.7", "192.0.2.7": "192.0.2.7",
+              "https://u:p@[2001:DB8::7]:8443/": "2001:db8::7", "2001:db8::7": "2001:db8::7", "a.example:80": None,
+              "http://a.example/192.0.2.7": None},
+    "name_in": {"https://WWW.Example.NET:8443/a?b@c": "www.example.net", "a.example:80": "a.example", "ann@example.org": "example.org",
+                "example.org": "example.org", "http://192.0.2.7/": None, "two words": None},
+    "port_in": {"http://a.example:8080/x": 8080, "192.0.2.7:443": 443, "[2001:db8::7]:80": 80, "a.example": None,
+                "a.example:99999": None, "2001:db8::7": None},
     "json": {'{"a": 1, "é": [true]}': '{"a":1,"é":[true]}', "{}": "{}", "[1]": None, "{": None, '{"a": NaN}': None},
 }  # fmt: skip
 
@@ -147,3 +154,10 @@ def test_it_takes_the_ipv6_addresses_that_the_standard_library_takes(texts: list
             continue
         mapped = address.ipv4_mapped or address
         assert got == (None if mapped.is_unspecified else str(mapped))
+
+
+def test_it_makes_networks_of_two_columns() -> None:
+    made = network_of_mask(
+        pl.Series(["192.0.2.0", "nowhere", "192.0.2.9"]), pl.Series(["24", "24", " 255.255.255.0"])
+    )
+    assert made.to_list() == ["192.0.2.0/24", None, "192.0.2.0/24"]

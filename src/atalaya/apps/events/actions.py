@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -15,17 +16,20 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from atalaya.apps.events import alarms, asking, findings, raw, reading
-from atalaya.apps.events.models import Finding, Ingest, QuestionHit, Reject, SavedQuestion
+from atalaya.apps.events import alarms, asking, findings, own_feeds, raw, reading
+from atalaya.apps.events.models import Finding, Ingest, OwnFeed, QuestionHit, Reject, SavedQuestion
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.jobs.actions import announce
 from atalaya.apps.people.models import User
 from atalaya.apps.records.actions import record
 from atalaya.apps.registry import queries as registry
-from atalaya.core import feeds, limits
-from atalaya.core.errors import BadInput, Temporary
+from atalaya.core import limits
+from atalaya.core.errors import BadInput, NotAllowed, Temporary
 from atalaya.core.feeds import Feed
+from atalaya.core.feeds.checking import run_example
+from atalaya.core.feeds.loader import feed_of_text
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.result import Result
 from atalaya.core.pipeline.run import run
@@ -52,7 +56,7 @@ def receive(
     tried again. Raises BadInput for an unknown feed, TooLarge beyond `most` bytes.
     """
     if feed:
-        reading.known_feed(feed)
+        reading.known_feed(feed, state)
     with _opened(source) as stream:
         kept = raw.keep(stream, most=most)
     with transaction.atomic():
@@ -128,7 +132,7 @@ def process(ingest_id: UUID | str, *, by: User | None = None, wait: bool = False
 
 def _store(ingest: Ingest, path: Path) -> None:
     """Rows into the event table, in one commit; then counts and rejected rows into the database."""
-    feed = reading.feed_of(ingest.feed, ingest.name, path)
+    feed = reading.feed_of(ingest.feed, ingest.name, path, state=ingest.state_id)
     revision = registry.revision()
     Ingest.objects.filter(pk=ingest.pk).update(status=Running, feed=feed.code)
     batches = reading.Reading(ingest, path, feed)
@@ -313,7 +317,7 @@ def _latest_by_feed() -> dict[tuple[str, str], tuple[datetime, int]]:
     )
     own = {(state, code): (latest, *_provider_and_days(code)) for state, code, latest in seen}
     provider_latest: dict[tuple[str, str], datetime] = {}
-    for (state, _), (latest, provider, _days) in own.items():
+    for (state, _code), (latest, provider, _days) in own.items():
         provider_latest[state, provider] = max(latest, provider_latest.get((state, provider), latest))
     return {
         (state, code): (max(latest, provider_latest[state, provider] - timedelta(days=days)), days)
@@ -323,9 +327,8 @@ def _latest_by_feed() -> dict[tuple[str, str], tuple[datetime, int]]:
 
 def _provider_and_days(code: str) -> tuple[str, int]:
     usual = settings.CONFIG.pipeline.gone_after_days
-    try:
-        feed = feeds.catalogue().get(code)
-    except KeyError:
+    feed = own_feeds.of_any_state(code)
+    if feed is None:
         return code, usual
     return feed.provider, feed.gone_after_days or usual
 
@@ -434,3 +437,58 @@ def raise_alarms(*, by: User | None = None) -> int:
                 )
                 raised += 1
     return raised
+
+
+def save_feed(
+    text: str, *, by: User, state: str, sample: str = "", feed: OwnFeed | None = None
+) -> OwnFeed:  # fmt: skip
+    """Keep a declaration as a feed of a state: a new one, or the next version of `feed`.
+
+    Its example must give what it says. Raises ConfigError for a bad declaration, BadInput for a failing example or a
+    code that is taken or another one than before, NotAllowed for a state that is not the author's.
+    """
+    if state not in registry.scope_of(by).states:
+        raise NotAllowed(_("A feed belongs to a state of your own."))
+    declared = feed_of_text(text, _("The declaration"))
+    if problems := run_example(declared):
+        raise BadInput(problems[0], advice=_("Change the example or what it should give."))
+    _check_code(declared.code, state, feed)
+    with transaction.atomic():
+        if feed is None:
+            saved = OwnFeed(state_id=state, code=declared.code, version=0)
+        else:
+            saved = OwnFeed.objects.select_for_update().get(pk=feed.pk)
+        saved.name, saved.text, saved.sample = declared.name, text, sample
+        saved.version, saved.changed_at, saved.changed_by = saved.version + 1, timezone.now(), by
+        saved.save()
+        saved.versions.create(version=saved.version, text=text, by=by)
+        record(
+            "events.feed.saved", by=by, target=saved, detail={"code": saved.code, "version": saved.version}
+        )
+    return saved
+
+
+def _check_code(code: str, state: str, feed: OwnFeed | None) -> None:
+    """Own codes begin with the state's, so that they are nobody else's, now or after an update of the product."""
+    if feed is not None:
+        if code != feed.code:
+            raise BadInput(_("The code of a feed stays as it is: findings refer to it."))
+    elif not re.fullmatch(rf"{state.lower()}-own-[a-z0-9]+(?:-[a-z0-9]+)*", code):
+        raise BadInput(
+            _("The code of an own feed begins with %(start)s.") % {"start": f"{state.lower()}-own-"}
+        )
+    elif OwnFeed.objects.filter(code=code).exists():
+        raise BadInput(_("There is a feed of this name already."), advice=_("Choose another name."))
+
+
+def remove_feed(feed: OwnFeed, *, by: User) -> None:
+    """Delete a feed that no file was ever read as. Raises BadInput for one that is used."""
+    if feed.state_id not in registry.scope_of(by).states:
+        raise NotAllowed(_("A feed belongs to a state of your own."))
+    if Ingest.objects.filter(feed=feed.code).exists():
+        raise BadInput(
+            _("Files have been read as this feed: it stays, so that their events can be explained.")
+        )
+    with transaction.atomic():
+        record("events.feed.removed", by=by, target=feed, detail={"code": feed.code})
+        feed.delete()

@@ -80,7 +80,7 @@ def _narrow_feeds(form: EventFilter) -> EventFilter:
     """The same form; it offers a team the feeds that bring something, and the one asked for."""
     if form.staff:
         used = {"", form.data.get("feed", ""), *queries.files_by_feed(cast(User, form.user))}
-        offered = [("", _("All")), *(choice for choice in feed_choices() if choice[0] in used)]
+        offered = [("", _("All")), *(choice for choice in feed_choices(form.states) if choice[0] in used)]
         cast(Select, form.fields["feed"].widget).choices = offered
     return form
 

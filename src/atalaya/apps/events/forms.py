@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -11,19 +12,19 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from atalaya.apps.events import words
+from atalaya.apps.events import own_feeds, words
 from atalaya.apps.events.asking import USUAL_DAYS, read
 from atalaya.apps.events.classes import CLASSES
 from atalaya.apps.registry.models import Organisation
-from atalaya.apps.registry.queries import Asker, visible_to
-from atalaya.core import feeds, limits
+from atalaya.apps.registry.queries import Asker, scope_of, visible_to
+from atalaya.core import limits
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.core.store.ask import Problem
 
 
-def feed_choices() -> list[tuple[str, str]]:
-    """Code and name of every feed, for a select box."""
-    known = sorted(feeds.catalogue().feeds, key=lambda feed: (feed.provider, feed.name))
+def feed_choices(states: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Code and name of every feed of the product and of these states, for a select box."""
+    known = sorted(own_feeds.known(states).feeds, key=lambda feed: (feed.provider, feed.name))
     return [(feed.code, f"{feed.provider}: {feed.name}") for feed in known]
 
 
@@ -68,7 +69,8 @@ class EventFilter(forms.Form):
         fields: dict[str, Any] = self.fields
         fields["organisation"].queryset = visible_to(user).order_by("name")
         fields["type"].choices = [("", _("All")), *sorted(CLASSES.items(), key=lambda one: str(one[1]))]
-        fields["feed"].choices = [("", _("All")), *feed_choices()]
+        self.states = scope_of(user).states if staff else frozenset()
+        fields["feed"].choices = [("", _("All")), *feed_choices(self.states)]
         fields["severity"].choices = [("", _("All")), *((name, _(name)) for name in reversed(SEVERITIES[1:]))]
         if not staff:
             del fields["unowned"]
@@ -175,16 +177,17 @@ class UploadForm(forms.Form):
     """One or more feed files, of one feed or of whatever feed each turns out to be."""
 
     documents = FilesField(
-        label=_("Files"), help_text=_("CSV or JSON lines, plain or packed as gzip or zip.")
+        label=_("Files"),
+        help_text=_("In any format of a feed, plain, packed as gzip or zip, or attached to a saved mail."),
     )
     feed = forms.ChoiceField(
         label=_("Feed"), required=False, help_text=_("Leave it open to go by file name and columns.")
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, states: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields
-        fields["feed"].choices = [("", _("Find out")), *feed_choices()]
+        fields["feed"].choices = [("", _("Find out")), *feed_choices(states)]
 
     def clean_documents(self) -> list[Any]:
         files: list[Any] = self.cleaned_data["documents"]
@@ -200,10 +203,10 @@ class AgainForm(forms.Form):
 
     feed = forms.ChoiceField(label=_("Feed"), required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, states: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields
-        fields["feed"].choices = [("", _("Find out")), *feed_choices()]
+        fields["feed"].choices = [("", _("Find out")), *feed_choices(states)]
 
 
 class QuestionForm(forms.Form):

@@ -11,12 +11,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.marks.queries import by_word
 from atalaya.apps.events.models import Finding, Ingest, Mark
 from atalaya.apps.registry.queries import with_children
-from atalaya.core import feeds
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.web.listing import Column, Empty, Filter, Listing
 from atalaya.web.templatetags.ui import SEVERITY_NAMES, badge
@@ -177,7 +177,8 @@ def _needs_a_look(source: QuerySet[Ingest], value: str) -> QuerySet[Ingest]:
 
 def _feed_name(ingest: Ingest) -> str:
     """What people call the feed; its code where the node no longer knows it."""
-    return next((feed.name for feed in feeds.catalogue().feeds if feed.code == ingest.feed), ingest.feed)
+    feed = own_feeds.of_any_state(ingest.feed)
+    return feed.name if feed else ingest.feed
 
 
 def _row_css(ingest: Ingest) -> str:

@@ -218,6 +218,45 @@ class QuestionHit(models.Model):
         return f"{self.count}"
 
 
+class OwnFeed(models.Model):
+    """A feed that a team declared itself. `text` is its declaration (TOML) as it is now; `versions` has all of them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    state = models.ForeignKey("registry.State", on_delete=models.PROTECT, related_name="+")
+    code = models.SlugField(_("code"), max_length=80, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    text = models.TextField(_("declaration"))
+    sample = models.TextField(blank=True, help_text="What it was made from, for changing it.")
+    version = models.IntegerField(_("version"), default=1)
+    changed_at = models.DateTimeField(_("changed"), default=timezone.now)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OwnFeedVersion(models.Model):
+    """What a feed's declaration was at one time."""
+
+    feed = models.ForeignKey(OwnFeed, on_delete=models.CASCADE, related_name="versions")
+    version = models.IntegerField()
+    text = models.TextField()
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        ordering = ("-version",)
+        constraints = (models.UniqueConstraint(fields=["feed", "version"], name="own_feed_version"),)
+
+    def __str__(self) -> str:
+        return f"{self.feed_id} {self.version}"
+
+
 class Mark(models.Model):
     """What an owner says about one finding, and what the team answered. At most one mark of a finding is in force.
 

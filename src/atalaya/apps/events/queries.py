@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 from django.conf import settings
-from django.db.models import F, Max, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from atalaya.apps.events.alarms import with_unseen
-from atalaya.apps.events.models import Finding, Ingest, SavedQuestion
+from atalaya.apps.events.models import Finding, Ingest, OwnFeed, SavedQuestion
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.people.models import User
 from atalaya.apps.registry.queries import Asker, Scope, scope_of
@@ -21,8 +21,8 @@ from atalaya.core.store import Question
 
 __all__ = [
     "event_table", "files_by_feed", "findings_visible_to", "for_reader",
-    "ingests_visible_to", "is_staff", "one_event", "question_for", "questions_visible_to", "reasons", "ringing",
-    "scope_of", "state_of", "with_unseen",
+    "ingests_visible_to", "is_staff", "one_event", "own_feeds_visible_to", "question_for", "questions_visible_to",
+    "reasons", "ringing", "scope_of", "state_of", "with_unseen",
 ]  # fmt: skip
 
 
@@ -43,6 +43,14 @@ def ingests_visible_to(user: Asker) -> QuerySet[Ingest]:
     if not scope or scope.organisations is not None:
         return Ingest.objects.none()
     return Ingest.objects.filter(state__in=scope.states).select_related("state", "received_by")
+
+
+def own_feeds_visible_to(user: Asker) -> QuerySet[OwnFeed]:
+    """Feeds that the states declared whose team the user works in. Members of organisations see none."""
+    scope = scope_of(user)
+    if not scope or scope.organisations is not None:
+        return OwnFeed.objects.none()
+    return OwnFeed.objects.filter(state__in=scope.states).select_related("state", "changed_by")
 
 
 def is_staff(user: Asker) -> bool:
@@ -96,12 +104,12 @@ def for_reader(events: pl.DataFrame, scope: Scope) -> pl.DataFrame:
 
 
 def files_by_feed(user: Asker) -> dict[str, dict[str, Any]]:
-    """For each feed code: when its last file came (`last`), and the rows kept in all (`rows`), as the user may see."""
+    """For each feed code: when its last file came (`last`), the rows kept in all (`rows`) and the number of `files`, as the user may see."""
     found = (
         ingests_visible_to(user)
         .order_by()
         .values("feed")
-        .annotate(last=Max("received_at"), rows=Sum("rows_kept"))
+        .annotate(last=Max("received_at"), rows=Sum("rows_kept"), files=Count("pk"))
     )
     return {row["feed"]: dict(row) for row in found}
 

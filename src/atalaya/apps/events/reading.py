@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.models import Ingest
 from atalaya.core import feeds, limits
 from atalaya.core.errors import BadInput
@@ -22,14 +23,14 @@ LOOKED_THROUGH = 256 * limits.MIB
 """How far into a file we look for one original row."""
 
 
-def feed_of(code: str, name: str, path: Path) -> Feed:
+def feed_of(code: str, name: str, path: Path, *, state: str) -> Feed:
     """The feed with this code, or, without a code, the one that the file's name or columns tell.
 
     Raises BadInput with advice when there is none, or when the file cannot be opened.
     """
     if code:
-        return known_feed(code)
-    found = feeds.recognise(path, name=name)
+        return known_feed(code, state)
+    found = feeds.recognise(path, name=name, feeds=own_feeds.known([state]))
     if found is None:
         raise BadInput(
             "No known feed has this file name or these columns.",
@@ -38,10 +39,10 @@ def feed_of(code: str, name: str, path: Path) -> Feed:
     return found
 
 
-def known_feed(code: str) -> Feed:
-    """The feed with this code. Raises BadInput when there is none."""
+def known_feed(code: str, state: str) -> Feed:
+    """The feed with this code, of the product or of the state itself. Raises BadInput when there is none."""
     try:
-        return feeds.catalogue().get(code)
+        return own_feeds.known([state]).get(code)
     except KeyError as error:
         raise BadInput(f"There is no feed {code}.", advice="The page Feeds lists every feed.") from error
 
@@ -63,7 +64,7 @@ class Reading:
     """
 
     def __init__(self, ingest: Ingest, path: Path, feed: Feed) -> None:
-        self._batches = feeds.read(path, feed, name=ingest.name)
+        self._batches = feeds.read(path, feed, name=ingest.name, feeds=own_feeds.known([ingest.state_id]))
         self._rejects = Rejects()
         self._rows_read = 0
         self.problem: BadInput | None = None

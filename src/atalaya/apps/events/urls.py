@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from atalaya.apps.events import views, views_explorer, views_files, views_saved
+from atalaya.apps.events import views, views_explorer, views_feeds, views_files, views_saved
 from atalaya.apps.events.marks import views as marks
 
 
@@ -62,5 +62,10 @@ urlpatterns = [
     path("files/<uuid:pk>/rejects.csv", views_files.rejects, name="rejects"),
     path("files/<uuid:pk>/seen/", views_files.rejects_seen, name="rejects_seen"),
     path("files/<uuid:pk>/again/", views_files.try_again, name="try_again"),
-    path("feeds/", views_files.feeds_page, name="feeds"),
+    path("feeds/", views_feeds.feeds_page, name="feeds"),
+    path("feeds/new/", views_feeds.new_feed, name="new_feed"),
+    path("feeds/<slug:code>/", views_feeds.feed, name="feed"),
+    path("feeds/<slug:code>/declaration.toml", views_feeds.feed_file, name="feed_file"),
+    path("feeds/<slug:code>/change/", views_feeds.change_feed, name="change_feed"),
+    path("feeds/<slug:code>/remove/", views_feeds.remove_feed, name="remove_feed"),
 ]

@@ -11,10 +11,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from atalaya.apps.events import asking, extras, queries, raw, reading, stories
+from atalaya.apps.events import asking, extras, own_feeds, queries, raw, reading, stories
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.details import fields_of
-from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.listing import FINDINGS, finding_url, organisation_url
 from atalaya.apps.events.marks.actions import MARKABLE
 from atalaya.apps.events.marks.forms import AnswerForm, MarkForm
@@ -110,7 +109,7 @@ def _original(found: dict[str, Any]) -> list[tuple[str, str]]:
     if ingest is None or path is None:
         return []
     try:
-        row = reading.original_row(path, reading.known_feed(ingest.feed), found["raw_row"])
+        row = reading.original_row(path, reading.known_feed(ingest.feed, ingest.state_id), found["raw_row"])
     except BadInput:
         return []  # damaged further up than this row was when it was read
     return list((row or {}).items())
@@ -152,6 +151,11 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
     return render(request, "events/finding.html", context)
 
 
+def _feed_name(code: str) -> str:
+    feed = own_feeds.of_any_state(code)
+    return f"{feed.provider}: {feed.name}" if feed else code
+
+
 def _words(user: User, found: Finding) -> dict[str, Any]:
     """What was said of the finding, and the forms with which this user may say or answer something."""
     may_mark = has(user, Right.MARK_FINDINGS) and found.organisation_id and found.status in MARKABLE
@@ -172,7 +176,7 @@ def _facts(found: Finding) -> list[tuple[str, Any]]:
         (_("Address"), found.address),
         (_("Port"), found.port),
         (_("Malware"), found.malware),
-        (_("Feed"), dict(feed_choices()).get(found.feed, found.feed)),
+        (_("Feed"), _feed_name(found.feed)),
         (_("First seen"), when(found.first_seen)),
         (_("Last seen"), when(found.last_seen)),
         (_("Sightings"), number(found.count)),

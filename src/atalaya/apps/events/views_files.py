@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,24 +12,18 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from atalaya.apps.events import actions, queries, raw, words
-from atalaya.apps.events.classes import class_name
+from atalaya.apps.events import actions, own_feeds, queries, raw, words
 from atalaya.apps.events.forms import AgainForm, UploadForm
 from atalaya.apps.events.listing import FILES
 from atalaya.apps.events.models import Ingest
 from atalaya.apps.people.rights import Right, asker, needs
-from atalaya.core import feeds
 from atalaya.core.errors import BadInput
-from atalaya.core.feeds import Feed
 from atalaya.web import safe_csv
 from atalaya.web.templatetags.ui import number, when
 
 REJECTS_PER_PAGE = 50
-FEEDS_PER_PAGE = 100
-SOURCE_KINDS = {"Shadowserver": "shadowserver", "misp-feed": "misp", "taxii-indicators": "taxii"}
-"""By provider or feed: what its sources are, where they are no plain web addresses."""
 
 
 def _staff_only(request: HttpRequest) -> None:
@@ -60,22 +53,15 @@ def file(request: HttpRequest, pk: UUID) -> HttpResponse:
     page = Paginator(ingest.rejects.all(), REJECTS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "file": ingest,
-        "feed": _feed(ingest.feed),
+        "feed": own_feeds.of_any_state(ingest.feed),
         "facts": _facts(ingest),
         "page": page,
         "rejects": [(reject, words.reason(reject.reason)) for reject in page.object_list],
         "is_kept": raw.find(ingest.sha256) is not None,
         "events_url": f"{reverse('events:explorer')}?file={ingest.sha256}",
-        "again": AgainForm(initial={"feed": ingest.feed}),
+        "again": AgainForm(initial={"feed": ingest.feed}, states=[ingest.state_id]),
     }
     return render(request, "events/file.html", context)
-
-
-def _feed(code: str) -> Feed | None:
-    try:
-        return feeds.catalogue().get(code)
-    except KeyError:
-        return None
 
 
 def _facts(ingest: Ingest) -> list[tuple[str, Any]]:
@@ -128,7 +114,7 @@ def rejects_seen(request: HttpRequest, pk: UUID) -> HttpResponse:
 def try_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Process a failed file once more, with the feed that was chosen."""
     ingest = _ingest(request, pk)
-    form = AgainForm(request.POST)
+    form = AgainForm(request.POST, states=[ingest.state_id])
     if form.is_valid():
         actions.try_again(ingest, by=asker(request), feed=form.cleaned_data["feed"])
         messages.success(request, _("The file is being processed again."))
@@ -139,7 +125,8 @@ def try_again(request: HttpRequest, pk: UUID) -> HttpResponse:
 def upload(request: HttpRequest) -> HttpResponse:
     """Add files: each is received by itself, and one that is refused does not hold up the others."""
     _staff_only(request)
-    form = UploadForm(request.POST or None, request.FILES or None)
+    states = [queries.state_of(asker(request))]
+    form = UploadForm(request.POST or None, request.FILES or None, states=states)
     results = []
     if request.method == "POST" and form.is_valid():
         results = [
@@ -149,7 +136,7 @@ def upload(request: HttpRequest) -> HttpResponse:
             if not results[0]["created"]:
                 messages.info(request, _("This file came before: nothing was added."))
             return redirect("events:file", results[0]["file"].pk)
-        form = UploadForm()
+        form = UploadForm(states=states)
     return render(request, "events/upload.html", {"form": form, "results": results})
 
 
@@ -163,46 +150,3 @@ def _receive(request: HttpRequest, upload: Any, feed: str) -> dict[str, Any]:
     except BadInput as error:
         return {"name": upload.name, "problem": str(error)}
     return {"name": upload.name, "file": ingest, "created": created}
-
-
-@require_GET
-@needs(Right.READ_EVENTS)
-def feeds_page(request: HttpRequest) -> HttpResponse:
-    """The feeds that this node reads, and when each last brought something."""
-    _staff_only(request)
-    text, used = request.GET.get("text", "").strip().lower(), bool(request.GET.get("used"))
-    known = queries.files_by_feed(asker(request))
-    fitting = [feed for feed in _sorted_feeds() if _fits(feed, text) and (not used or feed.code in known)]
-    found = sorted(fitting, key=lambda feed: feed.code not in known)
-    page = Paginator([_feed_row(feed, known) for feed in found], FEEDS_PER_PAGE).get_page(
-        request.GET.get("page")
-    )
-    context = {"page": page, "total": len(feeds.catalogue().feeds), "text": text, "used": used}
-    return render(request, "events/feeds.html", context)
-
-
-def _sorted_feeds() -> list[Feed]:
-    return sorted(feeds.catalogue().feeds, key=lambda feed: (feed.provider, feed.name))
-
-
-def _fits(feed: Feed, text: str) -> bool:
-    return all(word in f"{feed.code} {feed.name} {feed.provider}".lower() for word in text.split())
-
-
-def _feed_row(feed: Feed, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    seen = known.get(feed.code, {})
-    return {
-        "feed": feed,
-        "what": class_name(feed.constants.get("classification.type", "")),
-        "last": seen.get("last"),
-        "rows": seen.get("rows"),
-        "files_url": f"{reverse('events:files')}?feed={feed.code}",
-        "events_url": f"{reverse('events:explorer')}?feed={feed.code}",
-        "add_source_url": _add_source_url(feed),
-    }
-
-
-def _add_source_url(feed: Feed) -> str:
-    """Where a source of this feed is added: pages of an app above this one."""
-    kind = SOURCE_KINDS.get(feed.provider if feed.provider in SOURCE_KINDS else feed.code, "http")
-    return f"{reverse('collection:add')}?{urlencode({'kind': kind, 'feed': feed.code})}"

@@ -19,6 +19,8 @@ REASONS: tuple[str, ...] = (
     gettext_noop("The file ends too early: what comes after is lost."),
     gettext_noop("The row is not a JSON object."),
     gettext_noop("The JSON object is nested too deeply."),
+    gettext_noop("The row is not a CEF record."),
+    gettext_noop("The record has more values than a row may have."),
     gettext_noop("The row has no value here, and the feed needs one."),
     gettext_noop("The value is not a time in a form that this feed uses."),
     gettext_noop("The value is not an IP address."),

@@ -12,13 +12,14 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.models import Finding
 from atalaya.apps.notices import compose, keys
 from atalaya.apps.notices.models import Notice, NoticeFinding
 from atalaya.apps.notices.rows import Rows, Since, rows_of
 from atalaya.apps.notices.wording import wording
 from atalaya.apps.registry.models import Certificate, Contact, Team
-from atalaya.core import feeds, marking
+from atalaya.core import marking
 from atalaya.core.crypto import openpgp
 from atalaya.core.marking import Audience, Decision, Kind
 from atalaya.wire import mime, smtp
@@ -95,9 +96,9 @@ def _marking(rows: Rows, findings: Sequence[tuple[NoticeFinding, Finding]]) -> s
     """The strictest marking of the rows as it stands there; a row without one has that of its feed, or else ""."""
     own = [tlp for tlp in rows.markings if tlp]
     if len(own) < len(rows.markings) or not own:
-        declared = {feed.code: feed.tlp for feed in feeds.catalogue().feeds}
         codes = rows.feeds or {finding.feed for _item, finding in findings}
-        own += [declared.get(code, "") for code in sorted(codes)] or [""]
+        declared = [own_feeds.of_any_state(code) for code in sorted(codes)]
+        own += [feed.tlp if feed else "" for feed in declared] or [""]
     return max(own, key=lambda tlp: marking.TLP.index(marking.parse(tlp)))
 
 

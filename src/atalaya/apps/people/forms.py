@@ -22,6 +22,7 @@ CODE_LIVES = 120
 SCOPES: dict[Right, Any] = {
     Right.READ_EVENTS: _("read events and findings"),
     Right.WRITE_EVENTS: _("send in feed files and change findings"),
+    Right.WRITE_FEEDS: _("declare feeds"),
     Right.MARK_FINDINGS: _("mark findings as solved, wrong or accepted"),
     Right.READ_REGISTRY: _("read the registry"),
     Right.WRITE_REGISTRY: _("change the registry"),

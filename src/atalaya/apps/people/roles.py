@@ -23,6 +23,7 @@ class Right(StrEnum):
 
     READ_EVENTS = "events:read"
     WRITE_EVENTS = "events:write"
+    WRITE_FEEDS = "feeds:write"
     MARK_FINDINGS = "findings:mark"
     READ_REGISTRY = "registry:read"
     WRITE_REGISTRY = "registry:write"
@@ -41,7 +42,7 @@ _OWN = _READ | {Right.MARK_FINDINGS, Right.PROPOSE_CHANGES, Right.KEEP_WEBHOOKS}
 
 RIGHTS: dict[str, frozenset[Right]] = {
     Role.ADMINISTRATOR: frozenset(Right),
-    Role.LEAD: _HANDLE | {Right.READ_RECORDS},
+    Role.LEAD: _HANDLE | {Right.READ_RECORDS, Right.WRITE_FEEDS},
     Role.HANDLER: _HANDLE,
     Role.READER: _READ,
     Role.MEMBER: _OWN,

@@ -26,6 +26,8 @@ WORDS: dict[str, Promise] = {
     "collection.source.removed": _("Source removed"),
     "collection.source.resumed": _("Source goes on"),
     "collection.source.turned": _("Source turned good, failing or silent"),
+    "events.feed.removed": _("Own feed removed"),
+    "events.feed.saved": _("Own feed saved"),
     "events.file.failed": _("File could not be read"),
     "events.file.processed": _("File read"),
     "events.file.received": _("File received"),

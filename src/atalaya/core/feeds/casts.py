@@ -290,6 +290,38 @@ def url_of_host(column: pl.Series, host: pl.Series) -> pl.Series:
     return url(composed)
 
 
+HOST = r"^(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?(?:[^/?#@\s]*@)?(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#\s]+)(?::\d{1,5})?(?:[/?#].*)?$"
+PORT = r"^(?:[A-Za-z][A-Za-z0-9+.-]{0,30}://)?(?:[^/?#@\s]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#\s]+):(\d{1,5})(?:[/?#].*)?$"
+
+
+def _host(column: pl.Series) -> pl.Series:
+    """What stands for the machine in URLs, `host:port`, mail addresses and bare names."""
+    return column.str.strip_chars().str.extract(HOST).str.strip_chars("[]")
+
+
+def ip_in(column: pl.Series) -> pl.Series:
+    """The address in a URL or in `address:port`, or the bare address."""
+    found = _host(column)
+    bare = column.str.contains(r"^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$")
+    return address(pl.select(pl.when(bare).then(column).otherwise(found)).to_series())
+
+
+def name_in(column: pl.Series) -> pl.Series:
+    """The domain name in a URL, in `name:port` or in a mail address, or the bare name."""
+    return matching(FQDN, _domain, longest=253)(_host(column))
+
+
+def port_in(column: pl.Series) -> pl.Series:
+    """The port in a URL or in `host:port`."""
+    return _whole(0, 65_535)(column.str.strip_chars().str.extract(PORT))
+
+
+def network_of_mask(column: pl.Series, mask: pl.Series) -> pl.Series:
+    """Networks from a column with their first addresses and one with their length or mask."""
+    whole = pl.select(pl.concat_str(pl.lit(column), pl.lit("/"), pl.lit(mask.str.strip_chars()))).to_series()
+    return by_value(_network)(whole)
+
+
 def text(column: pl.Series) -> pl.Series:
     """Text as it is."""
     return column
@@ -304,7 +336,10 @@ CASTS: dict[str, Cast] = {
     "epoch": Cast(_epoch(1), TIME, reasons.TIME),
     "epoch_ms": Cast(_epoch(1000), TIME, reasons.TIME),
     "ip": Cast(address, reason=reasons.ADDRESS),
-    "network": Cast(by_value(_network), reason=reasons.NETWORK),
+    "network": Cast(by_value(_network), reason=reasons.NETWORK, beside=network_of_mask),
+    "ip_in": Cast(ip_in, partial=True),
+    "name_in": Cast(name_in, partial=True),
+    "port_in": Cast(port_in, pl.Int64(), partial=True),
     "port": Cast(_whole(0, 65_535), pl.Int64(), NUMBER),
     "asn": Cast(asn, pl.Int64(), NUMBER, nothing=ZERO),
     "int": Cast(whole, pl.Int64(), NUMBER),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from atalaya.core.formats.shape import Shape
+
 
 @dataclass(frozen=True)
 class Target:
@@ -62,8 +64,8 @@ class Feed:
     """Name for people."""
     provider: str
     documentation: str = ""
-    format: str = "csv"
-    """One of `loader.FORMATS`."""
+    shape: Shape = field(default_factory=Shape)
+    """How the rows stand in its files."""
     files: tuple[str, ...] = ()
     """Regular expressions on the whole file name, without .gz and .zip."""
     signature: tuple[frozenset[str], ...] = ()
@@ -85,6 +87,11 @@ class Feed:
     source: DefaultSource | None = None
     """The address that a new source of this feed is offered."""
     example: Example | None = None
+
+    @property
+    def format(self) -> str:
+        """Name of the format."""
+        return self.shape.format
 
 
 @dataclass(frozen=True)

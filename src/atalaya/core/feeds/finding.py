@@ -17,8 +17,8 @@ PACKED = re.compile(r"\.(?:gz|zip)$", re.IGNORECASE)
 class Catalogue:
     """All feeds that this node knows."""
 
-    def __init__(self, folders: Iterable[Path] = (FOLDER,)) -> None:
-        self.feeds: list[Feed] = []
+    def __init__(self, folders: Iterable[Path] = (FOLDER,), *, own: Iterable[Feed] = ()) -> None:
+        self.feeds: list[Feed] = list(own)
         self._families: list[tuple[re.Pattern[str], dict[str, Feed]]] = []
         for folder in folders:
             feeds, families = load(folder)
@@ -26,6 +26,15 @@ class Catalogue:
             self._families += families
         self._by_code = {feed.code: feed for feed in self.feeds}
         self._patterns = [(re.compile(text), feed) for feed in self.feeds for text in feed.files]
+
+    def with_own(self, own: Iterable[Feed]) -> Catalogue:
+        """The same catalogue with more feeds, which come first where several fit a file's name."""
+        other = Catalogue(folders=(), own=own)
+        other.feeds += self.feeds
+        other._families = self._families  # noqa: SLF001 - of the same class
+        other._by_code = self._by_code | other._by_code
+        other._patterns += self._patterns
+        return other
 
     def get(self, code: str) -> Feed:
         """The feed with this code. Raises KeyError."""

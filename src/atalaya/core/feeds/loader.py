@@ -15,21 +15,23 @@ from typing import Any
 from atalaya.core.errors import ConfigError
 from atalaya.core.feeds.casts import CASTS, natural
 from atalaya.core.feeds.declaration import DefaultSource, Example, Feed, Target, When
+from atalaya.core.formats.shape import FORMATS, Shape
 from atalaya.core.schema.columns import BY_FIELD, COLUMNS, SEVERITIES
 
 Table = Mapping[str, Any]
 
-FORMATS = ("csv", "jsonlines", "misp", "stix")
 CLASS = ("classification.taxonomy", "classification.type", "classification.identifier")
 FEED_KEYS: dict[str, type | tuple[type, ...]] = {
     "code": str, "name": str, "provider": str, "documentation": str, "format": str, "files": list,
     "signature": list, "required": list, "gone_after_days": int, "severity": str, "tlp": str, "class": list,
     "application": str, "transport": str, "constants": dict, "idf": bool, "columns": dict, "when": list,
-    "source": dict, "example": dict,
+    "source": dict, "example": dict, "delimiter": str, "comment": str, "header": (str, list), "blanks": bool,
+    "records": str,
 }  # fmt: skip
 FAMILY_KEYS: dict[str, type | tuple[type, ...]] = {
     "code": str, "provider": str, "page": str, "format": str, "file": str, "tlp": str, "gone_after_days": int,
-    "required": list, "groups": dict, "kinds": dict, "columns": dict,
+    "required": list, "groups": dict, "kinds": dict, "columns": dict, "source": dict, "delimiter": str,
+    "comment": str, "header": (str, list), "blanks": bool, "records": str,
 }  # fmt: skip
 REPORT_KEYS: dict[str, type | tuple[type, ...]] = {
     "name": str, "page": str, "class": list, "severity": str, "application": str, "transport": str,
@@ -63,8 +65,15 @@ def load(folder: Path) -> tuple[list[Feed], list[tuple[re.Pattern[str], dict[str
 
 def load_feed(path: Path) -> Feed:
     """The feed of one file. Raises ConfigError."""
-    table = _read(path)
-    place = path.name
+    return _feed(_read(path), path.name)
+
+
+def feed_of_text(text: str, place: str) -> Feed:
+    """The feed of a declaration in TOML; `place` is what messages call it. Raises ConfigError."""
+    return _feed(_parsed(text, place), place)
+
+
+def _feed(table: Table, place: str) -> Feed:
     _strict(table, FEED_KEYS, place)
     for key in ("code", "name", "provider"):
         if key not in table:
@@ -74,7 +83,7 @@ def load_feed(path: Path) -> Feed:
         name=table["name"],
         provider=table["provider"],
         documentation=table.get("documentation", ""),
-        format=_one_of(table.get("format", "csv"), FORMATS, f"{place}: format"),
+        shape=_shape(table, place),
         files=tuple(_pattern(text, place).pattern for text in table.get("files", [])),
         signature=tuple(frozenset(names) for names in table.get("signature", [])),
         constants=_constants(table, place),
@@ -87,6 +96,30 @@ def load_feed(path: Path) -> Feed:
         tlp=table.get("tlp", "amber"),
         source=_source(table.get("source"), place),
         example=_example(table.get("example"), place),
+    )
+
+
+def _shape(table: Table, place: str) -> Shape:
+    """Format and options. Raises ConfigError for an option that the format does not have."""
+    format = _one_of(table.get("format", "csv"), FORMATS, f"{place}: format")
+    cells, records = {"delimiter", "comment", "header", "blanks"} & table.keys(), "records" in table
+    if cells and format != "csv":
+        raise ConfigError(f"{place}: {min(cells)} is an option of csv, not of {format}.")
+    if records and format not in ("json", "xml") or format == "xml" and not records:
+        raise ConfigError(f"{place}: records is an option of json and xml, and xml needs it.")
+    delimiter, told = table.get("delimiter", ","), table.get("header", ())
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+        raise ConfigError(f"{place}: delimiter is {delimiter!r}.", advice="It is one character.")
+    if isinstance(told, str) and told != "comment":
+        raise ConfigError(f"{place}: header is {told!r}.", advice='It is "comment" or a list of names.')
+    return Shape(
+        format=format,
+        delimiter=delimiter,
+        comment=table.get("comment", "#" if told == "comment" else ""),
+        header=tuple(told) if isinstance(told, list) else (),
+        header_in_comment=told == "comment",
+        blanks=table.get("blanks", False),
+        records=table.get("records", ""),
     )
 
 
@@ -147,15 +180,16 @@ def _report(
     shared: Table,
     reports: Mapping[str, tuple[str, Table]],
 ) -> Feed:
-    layout = _layout(table, where, family["groups"], reports)
+    layout = _layout(table, where, family.get("groups", {}), reports)
     mapped = {name: _targets(value, f"{where}: {name}") for name, value in _maps(table, reports).items()}
     page = table.get("page", "")
+    alike = "{page}" not in family["page"]
     return Feed(
         code=f"{family['code']}-{code.replace('_', '-')}",
         name=table["name"],
         provider=family["provider"],
-        documentation=page if "://" in page or not page else family["page"].format(page=page),
-        format=family["format"],
+        documentation=page if "://" in page or not (page or alike) else family["page"].format(page=page),
+        shape=_shape(family, where),
         constants=_constants(table, where),
         columns={**shared, **mapped},
         layout=layout,
@@ -164,6 +198,7 @@ def _report(
         gone_after_days=table.get("gone_after_days", family["gone_after_days"]),
         severity=_one_of(table["severity"], SEVERITIES, f"{where}: severity"),
         tlp=family["tlp"],
+        source=_source(family.get("source"), where, report=code),
         example=_example(table.get("example"), where),
     )
 
@@ -187,7 +222,7 @@ def _maps(table: Table, reports: Mapping[str, tuple[str, Table]]) -> dict[str, A
 
 def _shared_columns(family: Table, place: str) -> dict[str, tuple[Target, ...]]:
     columns = {name: _targets(value, f"{place}: {name}") for name, value in family["columns"].items()}
-    for kind, names in family["kinds"].items():
+    for kind, names in family.get("kinds", {}).items():
         _one_of(kind, CASTS, f"{place}: kinds")
         for name in names:
             if name in columns:
@@ -197,7 +232,7 @@ def _shared_columns(family: Table, place: str) -> dict[str, tuple[Target, ...]]:
 
 
 def _targets(value: str | list[str], where: str) -> tuple[Target, ...]:
-    """Targets from "FIELD", "FIELD CAST", "FIELD CAST COLUMN" or a list of these."""
+    """Targets from "FIELD", "FIELD CAST", "FIELD CAST COLUMN" or a list of these, which may be empty."""
     targets = []
     for text in [value] if isinstance(value, str) else value:
         one, _, rest = text.partition(" ")
@@ -236,7 +271,8 @@ def _when(value: list[Table], where: str) -> tuple[When, ...]:
     return tuple(rules)
 
 
-def _source(table: Table | None, where: str) -> DefaultSource | None:
+def _source(table: Table | None, where: str, *, report: str = "") -> DefaultSource | None:
+    """Where a feed is published; `{report}` in the address of a family is the report's name."""
     if table is None:
         return None
     _strict(table, SOURCE_KEYS, f"{where}: source")
@@ -245,7 +281,7 @@ def _source(table: Table | None, where: str) -> DefaultSource | None:
         raise ConfigError(f"{where}: source: url must begin with https:// or http://.")
     if not re.fullmatch(r"[1-9][0-9]{0,3}[mhd]", every):
         raise ConfigError(f"{where}: source: every is {every!r}.", advice="Write 30m, 1h or 1d, for example.")
-    return DefaultSource(url, every)
+    return DefaultSource(url.replace("{report}", report), every)
 
 
 def _example(table: Table | None, where: str) -> Example | None:
@@ -264,9 +300,16 @@ def _pattern(text: str, where: str) -> re.Pattern[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return _parsed(path.read_text(encoding="utf-8"), path.name)
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path.name} is not TOML: {error}.") from error
+
+
+def _parsed(text: str, place: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{place} is not TOML: {error}.") from error
 
 
 def _strict(table: Table, keys: Mapping[str, type | tuple[type, ...]], where: str) -> None:

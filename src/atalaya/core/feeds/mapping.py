@@ -63,7 +63,8 @@ class Mapper:
             self._refuse()
 
     def _targets(self, name: str) -> tuple[Target, ...]:
-        return self._feed.columns.get(name) or (Target(f"extra.{name.removeprefix('extra.')}", "text"),)
+        told = self._feed.columns.get(name)
+        return (Target(f"extra.{name.removeprefix('extra.')}", "text"),) if told is None else told
 
     def _refuse(self) -> None:
         lacking = next(

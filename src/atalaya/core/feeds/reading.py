@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BufferedIOBase
+from itertools import takewhile
 from pathlib import Path
 
 from atalaya.core import limits
@@ -11,9 +12,10 @@ from atalaya.core.errors import BadInput, TooLarge
 from atalaya.core.feeds.declaration import Feed, Mapped
 from atalaya.core.feeds.finding import Catalogue, catalogue
 from atalaya.core.feeds.mapping import Mapper
-from atalaya.core.formats import csv, indicators, jsonlines, open_feed
+from atalaya.core.formats import cef, comments, csv, fields, jsonlines, open_feed, reader, xml
 from atalaya.core.formats.batch import Batch
 from atalaya.core.formats.opening import Truncated
+from atalaya.core.formats.shape import Shape
 
 BLANK = b"\xef\xbb\xbf \t\r\n["
 """What may stand before the first object of a JSON file."""
@@ -47,19 +49,13 @@ def _read_member(stream: BufferedIOBase, feed: Feed, *, name: str, first_row: in
 
 
 def header(feed: Feed, batch: Batch) -> list[str]:
-    """The columns that the batches of a file may have: JSON objects may each have other keys."""
-    return batch.rows.columns if feed.format == "csv" else list(feed.columns)
+    """The columns that the batches of a file may have: objects may each have other keys."""
+    return list(feed.columns) if feed.shape.objects else batch.rows.columns
 
 
 def batches(stream: BufferedIOBase, feed: Feed, *, first_row: int = 1) -> Iterator[Batch]:
     """The batches of a stream in the feed's format."""
-    if feed.format == "jsonlines":
-        return jsonlines.read(stream, columns=feed.columns.keys(), first_row=first_row)
-    if feed.format == "misp":
-        return indicators.read_misp(stream, columns=feed.columns.keys(), first_row=first_row)
-    if feed.format == "stix":
-        return indicators.read_stix(stream, columns=feed.columns.keys(), first_row=first_row)
-    return csv.read(stream, first_row=first_row)
+    return reader.read(stream, feed.shape, columns=feed.columns.keys(), first_row=first_row)
 
 
 def recognise(path: Path, *, name: str = "", feeds: Catalogue | None = None) -> Feed | None:
@@ -68,22 +64,42 @@ def recognise(path: Path, *, name: str = "", feeds: Catalogue | None = None) -> 
     if found := known.find(name or path.name):
         return found
     for member, stream in open_feed(path):
-        format, names = _header(stream)
-        if found := known.find(member, names, format=format):
+        if found := known.find(member):
             return found
+        for format, names in seen(stream):
+            if names and (found := known.find(member, names, format=format)):
+                return found
     return None
 
 
-def _header(stream: BufferedIOBase) -> tuple[str, list[str]]:
-    """The format that the start of a stream shows, and the columns it names: [] where it names none."""
+def seen(stream: BufferedIOBase) -> list[tuple[str, list[str]]]:
+    """Formats that the start of a stream may be of, the likeliest first, and the columns that it then names."""
     try:
         start = stream.read1(limits.LINE_BYTES)
     except Truncated:
-        return "csv", []
-    if start.lstrip(BLANK).startswith(b"{"):
-        return "jsonlines", jsonlines.first_keys(start)
-    line = next((line for line in start.splitlines() if line.strip()), b"")
-    try:
-        return "csv", csv.header(line)
-    except BadInput:
-        return "csv", []
+        return []
+    first = start.lstrip(BLANK)
+    if first.startswith(b"{"):
+        keys = jsonlines.first_keys(start)
+        return [("jsonlines", keys), ("json", keys)]
+    if first.startswith(b"<"):
+        return [("xml", [xml.root(start)])]
+    told = [text for text in start[: limits.CELL_CHARS].decode(errors="replace").splitlines() if text.strip()]
+    if any(text.find(cef.START) in range(200) for text in told[:1]):
+        return [("cef", list(cef.HEAD))]
+    if told and fields.LINE.fullmatch(told[0]):
+        return [("fields", list(fields.names("\n".join(told))))]
+    return [("csv", names) for names in _headers(told)]
+
+
+def _headers(lines: list[str]) -> Iterator[list[str]]:
+    """The columns that the first lines of a file with cells may name: its first line, or the last of its comments."""
+    remarks = list(takewhile(lambda line: line.startswith("#"), lines))
+    rest = lines[len(remarks) :]
+    for delimiter in ",\t|;":
+        shape = Shape(delimiter=delimiter, comment="#")
+        try:
+            yield csv.header(rest[0].encode(), delimiter) if rest else []
+            yield comments.header(remarks, shape)
+        except BadInput:
+            continue

@@ -29,15 +29,17 @@ MOST_LINES = 250_000
 
 
 def read(
-    stream: BufferedIOBase, *, first_row: int = 1, delimiter: str = ",", block_bytes: int = limits.BATCH_BYTES
-) -> Iterator[Batch]:
+    stream: BufferedIOBase, *, first_row: int = 1, delimiter: str = ",", block_bytes: int = limits.BATCH_BYTES,
+    names: Sequence[str] | None = None,
+) -> Iterator[Batch]:  # fmt: skip
     """Yield the records of a CSV stream in batches of about `block_bytes` of text, the first line naming the columns.
 
+    Where `names` are given, they name the columns and the first line is a row.
     Rows that cannot be read are rejects with number, reason and the start of their text. Raises BadInput where there
     is no usable header, TooLarge where it has too many columns or the stream is over its budget.
     """
-    names = header(_first_line(stream), delimiter)
-    reader = _Reader(names, delimiter, first_row)
+    columns = _names(names) if names else header(_first_line(stream), delimiter)
+    reader = _Reader(columns, delimiter, first_row)
     blocks = LineBlocks(stream, size=block_bytes)
     for block in blocks:
         yield from reader.block(block)

@@ -59,7 +59,7 @@ def read_misp(stream: BufferedIOBase, *, columns: Collection[str], first_row: in
     told = _json(stream)
     listed = told.get("response") or [told] if isinstance(told, dict) else told
     items = (item for event in _dicts(listed) for item in _misp_items(event))
-    return jsonlines.of_items(items, columns=columns, first_row=first_row)
+    return jsonlines.batches(items, columns=columns, first_row=first_row)
 
 
 def read_stix(stream: BufferedIOBase, *, columns: Collection[str], first_row: int = 1) -> Iterator[Batch]:
@@ -68,7 +68,7 @@ def read_stix(stream: BufferedIOBase, *, columns: Collection[str], first_row: in
     objects = _dicts(told.get("objects")) if isinstance(told, dict) else []
     indicators = (one for one in objects if one.get("type") == "indicator")
     items = (item for one in indicators for item in _stix_items(one))
-    return jsonlines.of_items(items, columns=columns, first_row=first_row)
+    return jsonlines.batches(items, columns=columns, first_row=first_row)
 
 
 def gives_rows(data: bytes, format: str) -> bool:

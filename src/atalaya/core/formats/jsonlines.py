@@ -19,7 +19,7 @@ import polars as pl
 from atalaya.core import limits
 from atalaya.core.formats import reasons
 from atalaya.core.formats.batch import REST, ROW, Batch, Reject, rejects_table
-from atalaya.core.formats.blocks import LineBlocks
+from atalaya.core.formats.blocks import LineBlocks, Lines
 from atalaya.core.formats.opening import Truncated
 
 BATCH_ROWS = 25_000
@@ -41,12 +41,12 @@ def read(stream: BufferedIOBase, *, columns: Collection[str], first_row: int = 1
     """
     start = _start(stream)
     first = next(iter(start.removeprefix(BOM).lstrip()[:1]), None)
-    items = _array(stream, start) if first == ord("[") else _lines(stream, start)
-    return of_items(items, columns=columns, first_row=first_row)
+    items = _array(stream, start) if first == ord("[") else lines(stream, start)
+    return batches(items, columns=columns, first_row=first_row)
 
 
-def of_items(items: Iterator[Item], *, columns: Collection[str], first_row: int = 1) -> Iterator[Batch]:
-    """Yield objects that another format made in batches, as `read` does with those of a stream."""
+def batches(items: Iterator[Item], *, columns: Collection[str], first_row: int) -> Iterator[Batch]:
+    """Batches of records that a reader of any format found, each a row whether it can be read or not."""
     while part := tuple(islice(items, BATCH_ROWS)):
         yield _batch(part, frozenset(columns), first_row)
         first_row += len(part)
@@ -69,7 +69,16 @@ def _dotted(value: dict[str, Any], before: str = "") -> Iterator[str]:
         yield f"{before}{key}"
 
 
-def _start(stream: BufferedIOBase) -> bytes:
+def leaves(value: dict[str, Any], before: str = "") -> Iterator[str]:
+    """Names of the values of an object that are no objects themselves, nested ones with dots."""
+    for key, inner in value.items():
+        if isinstance(inner, dict) and inner:
+            yield from leaves(inner, f"{before}{key}.")
+        else:
+            yield f"{before}{key}"
+
+
+def _start(stream: Lines) -> bytes:
     """The first bytes of the stream that are not all blank; b"" where it breaks off at once."""
     start = b""
     while not start.removeprefix(BOM).strip():
@@ -83,10 +92,10 @@ def _start(stream: BufferedIOBase) -> bytes:
     return start
 
 
-class _Again:
+class Again:
     """A stream with bytes put back before it."""
 
-    def __init__(self, start: bytes, stream: BufferedIOBase) -> None:
+    def __init__(self, start: bytes, stream: Lines) -> None:
         self._start = start
         self._stream = stream
 
@@ -107,43 +116,43 @@ class _Again:
         return line
 
 
-def _lines(stream: BufferedIOBase, start: bytes) -> Iterator[Item]:
+def lines(stream: Lines, start: bytes = b"") -> Iterator[Item]:
     """One item for each line that is not blank."""
-    blocks = LineBlocks(_Again(start.removeprefix(BOM), stream))
+    blocks = LineBlocks(Again(start.removeprefix(BOM), stream))
     for block in blocks:
         for line in block.data.split(b"\n"):
             if line.strip():
-                yield _item(line)
+                yield item_of(line)
         if block.long_line is not None:
-            yield None, reasons.LONG_ROW.format(limit=limits.LINE_BYTES), _shown(block.long_line)
+            yield None, reasons.LONG_ROW.format(limit=limits.LINE_BYTES), shown(block.long_line)
     if blocks.cut_off is not None:
-        yield None, reasons.TRUNCATED, _shown(blocks.cut_off)
+        yield None, reasons.TRUNCATED, shown(blocks.cut_off)
 
 
-def _item(line: bytes) -> Item:
-    raw = _shown(line[: 4 * limits.REJECT_RAW_CHARS])
+def item_of(line: bytes) -> Item:
+    raw = shown(line[: 4 * limits.REJECT_RAW_CHARS])
     if len(line) > limits.LINE_BYTES:
         return None, reasons.LONG_ROW.format(limit=limits.LINE_BYTES), raw
     try:
-        value = json.loads(line.decode(), parse_constant=_refuse)
+        value = json.loads(line.decode(), parse_constant=refuse)
     except UnicodeDecodeError:
         return None, reasons.UTF8, raw
     except RecursionError:
         return None, reasons.JSON_DEEP, raw
     except ValueError:
         return None, reasons.JSON, raw
-    return _judged(value, raw, doubtful=b"\\ud" in line or b"\\uD" in line)
+    return judged(value, raw, doubtful=b"\\ud" in line or b"\\uD" in line)
 
 
-def _judged(value: Any, raw: str, *, doubtful: bool) -> Item:
+def judged(value: Any, raw: str, *, doubtful: bool) -> Item:
     if not isinstance(value, dict):
         return None, reasons.JSON, raw
-    if doubtful and not _encodes(value):
+    if doubtful and not encodes(value):
         return None, reasons.UTF8, raw
     return value, "", raw
 
 
-def _encodes(value: Any) -> bool:
+def encodes(value: Any) -> bool:
     """Whether the value's text can be written as UTF-8: half a surrogate pair cannot."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
@@ -152,18 +161,20 @@ def _encodes(value: Any) -> bool:
     return True
 
 
-def _refuse(name: str) -> float:
+def refuse(name: str) -> float:
+    """For `parse_constant`: NaN and Infinity are no JSON."""
     raise ValueError(f"{name} is not JSON")
 
 
-def _shown(data: bytes) -> str:
+def shown(data: bytes) -> str:
+    """The start of a row's text, as a reject keeps it."""
     return data.decode(errors="replace")[: limits.REJECT_RAW_CHARS]
 
 
 def _array(stream: BufferedIOBase, start: bytes) -> Iterator[Item]:
     """One item for each element of an array; the last one a reject where the array is not whole."""
     decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
-    scan = json.JSONDecoder(parse_constant=_refuse).raw_decode
+    scan = json.JSONDecoder(parse_constant=refuse).raw_decode
     text, ended = decode(start.removeprefix(BOM)).lstrip()[1:], False
     while True:
         text = text.lstrip(" \t\r\n,")
@@ -194,7 +205,7 @@ def _more(stream: BufferedIOBase) -> bytes:
 
 def _element(value: Any, text: str) -> Item:
     raw = text[: limits.REJECT_RAW_CHARS].encode(errors="replace").decode()
-    return _judged(value, raw, doubtful=not text.isascii() or "\\ud" in text or "\\uD" in text)
+    return judged(value, raw, doubtful=not text.isascii() or "\\ud" in text or "\\uD" in text)
 
 
 def _batch(items: tuple[Item, ...], columns: frozenset[str], first_row: int) -> Batch:

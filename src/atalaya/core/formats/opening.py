@@ -7,13 +7,14 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, cast
 
 from atalaya.core import limits as default_limits
 from atalaya.core.errors import BadInput, TooLarge
+from atalaya.core.formats import mail
 
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
@@ -37,9 +38,9 @@ class Truncated(BadInput):
 class Budget:
     """How many bytes one packed file may still unpack to, over all its members."""
 
-    def __init__(self, path: Path, limits: ModuleType) -> None:
+    def __init__(self, packed: int, limits: ModuleType) -> None:
         self._most = limits.FEED_UNPACKED_BYTES
-        self._ratio_most = max(RATIO_FROM, path.stat().st_size * limits.UNPACK_RATIO)
+        self._ratio_most = max(RATIO_FROM, packed * limits.UNPACK_RATIO)
         self._total = 0
 
     def spend(self, count: int) -> None:
@@ -80,7 +81,7 @@ class BoundedStream(io.RawIOBase):
 
 
 def open_feed(path: Path, *, limits: ModuleType = default_limits) -> Iterator[tuple[str, BufferedIOBase]]:
-    """Yield (member name, stream of plain bytes) for each file in `path`, which is plain, gzip or zip.
+    """Yield (member name, stream of plain bytes) for each file in `path`, which is plain, gzip, zip or a mail.
 
     What it is is told by its first bytes, not by its name. A stream is open until the next one is asked for. Raises TooLarge over a limit of `limits`
     (also later, from the stream's `read`), BadInput for another kind of archive or an archive within an
@@ -89,15 +90,33 @@ def open_feed(path: Path, *, limits: ModuleType = default_limits) -> Iterator[tu
     if path.stat().st_size > limits.FEED_FILE_BYTES:
         raise TooLarge(f"The file is larger than {limits.FEED_FILE_BYTES} bytes.", advice="Split the file.")
     with path.open("rb") as file:
-        start = file.read(8)
-        file.seek(0)
-        if start.startswith(GZIP):
-            yield _open_gzip(file, path, limits)
-        elif start.startswith(ZIP):
-            yield from _open_zip(file, path, limits)
+        if mail.looks_like_mail(file.peek(mail.LOOKED_AT)):
+            yield from _open_mail(file, path.stat().st_size, limits)
         else:
-            _refuse_archive(start, FILE)
-            yield path.name, file
+            yield from _open(file, path.name, path.stat().st_size, limits)
+
+
+def _open(
+    file: BufferedReader, name: str, size: int, limits: ModuleType
+) -> Iterator[tuple[str, BufferedIOBase]]:
+    """The files in one file of `size` bytes that is no mail."""
+    start = file.peek(8)[:8]
+    if start.startswith(GZIP):
+        budget = Budget(size, limits)
+        yield name.removesuffix(".gz"), _buffered(gzip.GzipFile(fileobj=file), FILE, budget)
+    elif start.startswith(ZIP):
+        yield from _open_zip(file, Budget(size, limits), limits)
+    else:
+        _refuse_archive(start, FILE)
+        yield name, file
+
+
+def _open_mail(file: BufferedReader, size: int, limits: ModuleType) -> Iterator[tuple[str, BufferedIOBase]]:
+    """The files attached to a mail, which may be packed themselves, and its reports."""
+    if size > limits.DOCUMENT_BYTES:
+        raise TooLarge(f"The mail is larger than {limits.DOCUMENT_BYTES} bytes.", advice="Split it.")
+    for name, data in mail.members(file.read()):
+        yield from _open(io.BufferedReader(io.BytesIO(data)), name, len(data), limits)
 
 
 def _refuse_archive(start: bytes, name: str) -> None:
@@ -118,12 +137,9 @@ def _buffered(stream: Packed, name: str, budget: Budget) -> BufferedIOBase:
     return reader
 
 
-def _open_gzip(file: BufferedIOBase, path: Path, limits: ModuleType) -> tuple[str, BufferedIOBase]:
-    stream = gzip.GzipFile(fileobj=file)
-    return path.name.removesuffix(".gz"), _buffered(stream, FILE, Budget(path, limits))
-
-
-def _open_zip(file: BufferedIOBase, path: Path, limits: ModuleType) -> Iterator[tuple[str, BufferedIOBase]]:
+def _open_zip(
+    file: BufferedIOBase, budget: Budget, limits: ModuleType
+) -> Iterator[tuple[str, BufferedIOBase]]:
     try:
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
@@ -132,7 +148,6 @@ def _open_zip(file: BufferedIOBase, path: Path, limits: ModuleType) -> Iterator[
         members = [one for one in archive.infolist() if not one.is_dir()]
         if len(members) > limits.ZIP_MEMBERS:
             raise TooLarge(f"The file holds more than {limits.ZIP_MEMBERS} files.", advice="Split it.")
-        budget = Budget(path, limits)
         for member in members:
             yield member.filename, _open_member(archive, member, budget)
 

@@ -18,6 +18,8 @@ RETURN = "The row has a carriage return outside quotation marks."
 TRUNCATED = "The file ends too early: what comes after is lost."
 JSON = "The row is not a JSON object."
 JSON_DEEP = "The JSON object is nested too deeply."
+CEF = "The row is not a CEF record."
+CUT_RECORD = "The record has more values than a row may have."
 MISSING = "The row has no value here, and the feed needs one."
 TIME = "The value is not a time in a form that this feed uses."
 ADDRESS = "The value is not an IP address."
@@ -29,7 +31,7 @@ PATTERN = "This pattern is not read: only equal values, with OR between them."
 REVOKED = "The indicator was revoked."
 
 TEMPLATES: tuple[str, ...] = (
-    UTF8, NUL, LONG_ROW, LONG_CELL, CELLS, QUOTE, RETURN, TRUNCATED, JSON, JSON_DEEP,
+    UTF8, NUL, LONG_ROW, LONG_CELL, CELLS, QUOTE, RETURN, TRUNCATED, JSON, JSON_DEEP, CEF, CUT_RECORD,
     MISSING, TIME, ADDRESS, NETWORK, NUMBER, VALUE, ATTRIBUTE, PATTERN, REVOKED,
 )  # fmt: skip
 
