@@ -41,13 +41,13 @@ OF_THE_STATE = {"registry:team", "registry:certificate", "registry:certificate_f
 """Things that belong to the state's team: a member of any of its organisations may see them."""
 HARMLESS = {"/account/logout/", "/account/language/"}
 """Addresses that only change the asker's own browser, and send them back to the start."""
-DESCRIPTION = "/api/v1/openapi.json"
-"""Describes the API to whoever has a token, whatever the method."""
-OWN_ACCOUNT = ("/account/", "/people/me/", "/health", DESCRIPTION)
+DESCRIPTION = ("/api/v1/openapi.json", "/api/v1/docs")
+"""Describes the API to whoever has a token or is signed in."""
+OWN_ACCOUNT = ("/account/", "/people/me/", "/health", *DESCRIPTION)
 """Where everybody changes their own account, and theirs only."""
 CSV_HEAD = '"timestamp","severity","ip","protocol","port","hostname","tag","asn","geo","region","city","naics","hostname_source","sector"\n'
 CHANGING = re.compile(
-    r'<time.*?</time>|value="[\w-]{30,}"|\d{4}-\d\d-\d\dT[\d:.+-]+|\d\d:\d\d(:\d\d)?|data-[\w-]+="[^"]{20,}"|csrf[^>]{0,200}>',
+    r'<time.*?</time>|value="[\w-]{30,}"|\d{4}-\d\d-\d\dT[\d:.+-]+|\d\d:\d\d(:\d\d)?|data-[\w-]+="[^"]{20,}"|csrf[^>]{0,200}>|"request_id": "[^"]+"',
     re.IGNORECASE | re.DOTALL,
 )
 """What differs between two answers for other reasons: request tokens and the time of day."""
