@@ -78,13 +78,13 @@ def test_it_sends_a_file_plain_or_packed_and_tells_what_was_refused(
     server: str, world: World, tmp_path: Path
 ) -> None:
     node = client_of(server, world.handler)
-    body = jsonl([line("192.0.2.7"), line("no address")])
+    body = jsonl([line("192.0.2.7"), {**line("192.0.2.9"), "time.source": "never"}])
     plain, packed = tmp_path / "own.jsonl", tmp_path / "own.jsonl.gz"
     plain.write_bytes(body)
     packed.write_bytes(gzip.compress(jsonl([line("192.0.2.8")])))
     told = node.send_file(plain)
     assert (told["kept"], told["rejected"]) == (1, 1)
-    assert [row["field"] for row in node.rejects(told["id"])] == ["source.ip"]
+    assert [row["field"] for row in node.rejects(told["id"])] == ["time.source"]
     assert node.send_file(packed)["kept"] == 1
     assert node.send_file(plain)["new"] is False
 
@@ -187,3 +187,22 @@ def test_it_says_when_what_answers_is_no_node(elsewhere: tuple[str, list[str]]) 
 
 def test_it_reads_an_error_that_is_no_problem_document() -> None:
     assert str(Refused(502, {})) == "502: The node refused."
+
+
+def test_the_examples_of_the_documentation_run(
+    server: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.apps.events.conftest import NOW
+
+    _, secret = create_token(world.admin, by=world.admin, name="docs", scopes=sorted(world.admin.rights))
+    monkeypatch.setenv("NODE", server)
+    monkeypatch.setenv("TOKEN", secret)
+    monkeypatch.chdir(tmp_path)
+    head = "timestamp,ip,port,protocol,asn,geo,region,city,hostname,naics,sector,severity,tag,hostname_source"
+    row = f"{NOW:%Y-%m-%d %H:%M:%S},192.0.2.7,3389,tcp,64496,TT,,,,,,high,rdp,"
+    (tmp_path / "2026-11-20-scan_rdp-tt.csv").write_text(f"{head}\n{row}\n")
+    text = (Path(__file__).parents[1] / "docs/api.md").read_text()
+    blocks = [part.split("```")[0] for part in text.split("```python\n")[1:]]
+    assert len(blocks) == 6
+    exec(compile("\n".join(blocks), "docs/api.md", "exec"), {})
+    assert Organisation.objects.filter(name="Water Board", networks__value="198.51.100.0/24").exists()

@@ -108,7 +108,9 @@ class Client:
 
     # -- sending in ----------------------------------------------------------------------------------------------
 
-    def send_events(self, events: Iterable[Mapping[str, Any]], *, name: str = "", wait: float = 600.0) -> Object:
+    def send_events(
+        self, events: Iterable[Mapping[str, Any]], *, name: str = "", wait: float = 600.0
+    ) -> Object:
         """Send IntelMQ events; returns what became of them, as `send_file`."""
         lines = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
         return self._send(lines.encode(), {"name": name}, wait)

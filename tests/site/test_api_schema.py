@@ -23,8 +23,9 @@ from atalaya.apps.people.actions import create_token
 from atalaya.apps.people.models import User
 from atalaya.apps.registry.models import Contact, Network
 
-schemathesis = pytest.importorskip("schemathesis")
+pytest.importorskip("schemathesis")
 
+import schemathesis
 from schemathesis import GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
@@ -72,7 +73,9 @@ def node(world: World, open_connection: None, tmp_path: Path, settings: Any) -> 
     notices.ensure_team_key("TT")
     Network.objects.create(organisation=world.port, kind="prefix", value="192.0.2.0/24")
     Contact.objects.create(organisation=world.port, name="Desk", email="desk@port.example", language="en")
-    ingest, _ = events.receive(EVENT, by=None, state="TT", name="events.jsonl", channel="command", feed="intelmq-json")
+    ingest, _ = events.receive(
+        EVENT, by=None, state="TT", name="events.jsonl", channel="command", feed="intelmq-json"
+    )
     assert events.process(ingest.pk).status == Ingest.Status.DONE
     notices.collect(str(ingest.pk))
     return world
@@ -81,7 +84,10 @@ def node(world: World, open_connection: None, tmp_path: Path, settings: Any) -> 
 def real(path: str, world: World) -> dict[str, Any]:
     """Path parameters that name something that is there."""
     ingest = Ingest.objects.earliest("received_at")
-    finding, notice = Finding.objects.filter(organisation=world.port).earliest("pk"), Notice.objects.earliest("created_at")
+    finding, notice = (
+        Finding.objects.filter(organisation=world.port).earliest("pk"),
+        Notice.objects.earliest("created_at"),
+    )
     network, contact = Network.objects.first(), Contact.objects.first()
     known = {
         "findings": {"key": str(finding.pk)},

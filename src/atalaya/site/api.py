@@ -87,7 +87,9 @@ class Api(NinjaAPI):
         return str(operation.view_func.__name__)
 
 
-api = Api(title="Atalaya", version="1", urls_namespace="api", docs_url=None, openapi_url=None, parser=Strict())
+api = Api(
+    title="Atalaya", version="1", urls_namespace="api", docs_url=None, openapi_url=None, parser=Strict()
+)
 for router in (events, registry, notices, people, node):
     api.add_router("", router)
 
@@ -114,26 +116,33 @@ def stranger(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
 def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """A parameter or body that does not fit: names each place, and never repeats what was sent."""
     places = [
-        {"place": ".".join(str(step) for step in one["loc"]), "reason": str(one["msg"])} for one in error.errors
+        {"place": ".".join(str(step) for step in one["loc"]), "reason": str(one["msg"])}
+        for one in error.errors
     ]
     told = "; ".join(f"{one['place']}: {one['reason']}" for one in places[:5])
     return problem(request, 422, told, advice="Mend what is named.", errors=places)
+
+
+@api.exception_handler(RequestDataTooBig)
+def too_large(request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
+    """A JSON body beyond what the node reads into memory."""
+    return problem(request, 413, "The body is too large.", advice="Send less at a time.")
 
 
 @api.exception_handler(Throttled)
 def too_often(request: HttpRequest, error: Throttled) -> HttpResponse:
     """Too many requests of one token: says when to come back."""
     headers = {"Retry-After": str(error.wait or 1)}
-    return problem(request, 429, "This token asks too often.", advice="Wait for Retry-After seconds.", headers=headers)
+    return problem(
+        request, 429, "This token asks too often.", advice="Wait for Retry-After seconds.", headers=headers
+    )
 
 
 @api.exception_handler(HttpError)
 def plain(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Any other refusal: a body that cannot be read, a right that is missing, a thing that is not there."""
     status, told = error.status_code, str(error)
-    if isinstance(error.__cause__, RequestDataTooBig):
-        status, told = 413, "The body is too large."
-    elif status == 400:
+    if status == 400:
         told = "The body is not JSON that this API takes."
     elif status == 403:
         told = "This token or its owner may not do this."

@@ -48,7 +48,10 @@ PROBLEM: Document = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What failed."},
         "advice": {"type": "string", "description": "What you can do."},
-        "request_id": {"type": "string", "description": "Under this name the request stands in the node's log."},
+        "request_id": {
+            "type": "string",
+            "description": "Under this name the request stands in the node's log.",
+        },
         "errors": {
             "type": "array",
             "items": {
@@ -65,7 +68,10 @@ ERRORS = {
     403: ("The token or its owner may not do this.", "This token or its owner may not do this."),
     404: ("There is no such thing, or it is not yours to see.", "There is no such thing."),
     413: ("The body is too large.", "The body is too large."),
-    422: ("Something does not fit: `errors` names it.", "query.limit: Input should be less than or equal to 1000"),
+    422: (
+        "Something does not fit: `errors` names it.",
+        "query.limit: Input should be less than or equal to 1000",
+    ),
     429: ("The token asks too often.", "This token asks too often."),
     503: ("Not now; try again.", "Another process works on this file."),
 }
@@ -105,7 +111,13 @@ def _errors(path: str, body: bool) -> list[int]:
 
 def _problem(status: int) -> Document:
     means, detail = ERRORS[status]
-    example = {"type": "about:blank", "title": means.rstrip("."), "status": status, "detail": detail, "request_id": "01JD4Q7Z"}
+    example = {
+        "type": "about:blank",
+        "title": means.rstrip("."),
+        "status": status,
+        "detail": detail,
+        "request_id": "01JD4Q7Z",
+    }
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
     return {
         "description": means,
@@ -115,7 +127,9 @@ def _problem(status: int) -> Document:
 
 
 def _simplify(parameter: Document) -> None:
-    """One example for a parameter, in the place where OpenAPI wants it."""
+    """One example for a parameter, in the place where OpenAPI wants it, and words for what an address names."""
+    if parameter["in"] == "path":
+        parameter.setdefault("description", "Its identifier.")
     examples = parameter.pop("examples", None)
     if examples:
         parameter["example"] = examples[0]

@@ -195,7 +195,9 @@ def _job_out(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in JOB}
 
 
-@router.get("records", response=ListOf[RecordOut], auth=reading, tags=["records"], summary="List audit records")
+@router.get(
+    "records", response=ListOf[RecordOut], auth=reading, tags=["records"], summary="List audit records"
+)
 def audit(request: HttpRequest, filters: Query[RecordQuery], paging: Query[Paging]) -> Any:
     """Every change that somebody made, latest first, as far as your team's state goes."""
     found = RECORDS.filtered(request.GET, records.visible_to(asker(request)))

@@ -40,16 +40,18 @@ def reference(request: HttpRequest) -> HttpResponseBase:
     """The reference of the API as a page, for who is signed in or comes with a token."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path(), resolve_url("account_login"))
-    context = {"groups": groups(), "about": paragraphs(document()["info"]["description"]), "root": f"{settings.CONFIG.url}/api/v1/"}
+    context = {
+        "groups": groups(),
+        "about": paragraphs(document()["info"]["description"]),
+        "root": f"{settings.CONFIG.url}/api/v1/",
+    }
     return render(request, "api.html", context)
 
 
 @lru_cache(maxsize=1)
 def groups() -> list[dict[str, Any]]:
     """The operations by tag, as the page shows them."""
-    found: dict[str, dict[str, Any]] = {
-        tag["name"]: {**tag, "operations": []} for tag in document()["tags"]
-    }
+    found: dict[str, dict[str, Any]] = {tag["name"]: {**tag, "operations": []} for tag in document()["tags"]}
     for path, method, operation in operations(document()):
         found[operation["tags"][0]]["operations"].append(_shown(path, method, operation))
     return [group for group in found.values() if group["operations"]]

@@ -9,18 +9,29 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from django.core import signing
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from ninja import Field, Schema
+from pydantic import AfterValidator, AwareDatetime
 
 from atalaya.core.errors import BadInput
 
 Row = TypeVar("Row")
 Out = TypeVar("Out")
+
+
+def _sensible(moment: dt.datetime) -> dt.datetime:
+    if not 1970 <= moment.year <= 2999:
+        raise ValueError("the year is not between 1970 and 2999")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_sensible)]
+"""A time in a filter, with its zone; further out, UTC is no date any more."""
 
 MOST = 1000
 """Rows of one page at most."""
@@ -31,7 +42,9 @@ class Paging(Schema):
     """Where a page begins and how long it is."""
 
     limit: int = Field(100, ge=1, le=MOST, description="How many to give at most.", examples=[100])
-    cursor: str = Field("", max_length=CURSOR_CHARS, description="`next` of the page before; leave it out for the first page.")
+    cursor: str = Field(
+        "", max_length=CURSOR_CHARS, description="`next` of the page before; leave it out for the first page."
+    )
 
 
 class ListOf(Schema, Generic[Out]):
@@ -100,7 +113,9 @@ def page(
 
 
 def _values(row: Any, order: Sequence[str]) -> list[Any]:
-    return [row.pk if name == "pk" else getattr(row, name) for name in (key.removeprefix("-") for key in order)]
+    return [
+        row.pk if name == "pk" else getattr(row, name) for name in (key.removeprefix("-") for key in order)
+    ]
 
 
 def _beyond(order: Sequence[str], values: list[Any]) -> Q:

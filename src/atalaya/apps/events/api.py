@@ -18,7 +18,7 @@ from atalaya.apps.events.forms import EventFilter
 from atalaya.apps.events.models import Finding
 from atalaya.apps.people.rights import Right, api_auth, asker
 from atalaya.core.errors import BadInput
-from atalaya.web.paging import ListOf, Paging, Place, page
+from atalaya.web.paging import ListOf, Moment, Paging, Place, page
 
 router = Router(tags=["events"], auth=api_auth.needing(Right.READ_EVENTS))
 
@@ -38,7 +38,11 @@ class EventQuery(Schema):
     organisation: str = Field("", description="The owner's identifier.")
     type: str = Field("", description="A class of the RSIT taxonomy.", examples=["vulnerable-system"])
     feed: str = Field("", description="Code of a feed.", examples=["shadowserver-scan-rdp"])
-    since: str = Field("", description="First day, YYYY-MM-DD in the node's time zone. Without it: 30 days back.", examples=["2026-11-01"])
+    since: str = Field(
+        "",
+        description="First day, YYYY-MM-DD in the node's time zone. Without it: 30 days back.",
+        examples=["2026-11-01"],
+    )
     until: str = Field("", description="Last day, YYYY-MM-DD.", examples=["2026-11-30"])
     severity: str = Field("", description="info, low, medium, high or critical.")
     identifier: str = Field("", description="classification.identifier.", examples=["open-rdp"])
@@ -48,7 +52,9 @@ class EventQuery(Schema):
     finding: str = Field("", description="Number of a finding.")
     file: str = Field("", description="SHA-256 of a feed file.")
     unowned: bool = Field(False, description="Only events that nobody in the registry owns.")
-    order: Literal["", "newest", "oldest", "address"] = Field("", description="`newest` unless told otherwise.")
+    order: Literal["", "newest", "oldest", "address"] = Field(
+        "", description="`newest` unless told otherwise."
+    )
 
 
 Event = Annotated[
@@ -58,7 +64,7 @@ Event = Annotated[
             "title": "Event",
             "type": "object",
             "description": "One observation, by the field names of IntelMQ's data format; empty fields are left out. "
-            "`owner` and `owners` are organisations, `finding` is what the owner has to fix, `raw_file` and `raw_row` "
+            "`owner` and `owners` are organisations, `finding` is what the owner has to fix, `raw.file` and `raw.row` "
             "are where it was read.",
             "example": {
                 "time.source": "2026-11-20T10:00:00+00:00",
@@ -69,8 +75,8 @@ Event = Annotated[
                 "source.port": 3389,
                 "severity": "high",
                 "feed.code": "shadowserver-scan-rdp",
-                "raw_file": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                "raw_row": 1,
+                "raw.file": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                "raw.row": 1,
             },
         }
     ),
@@ -130,8 +136,8 @@ class FindingQuery(Schema):
     feed: str = Field("", description="Code of a feed.")
     address: str = Field("", description="Exactly this address.", examples=["192.0.2.7"])
     severity: int = Field(0, ge=0, le=5, description="At least so severe.")
-    changed_since: datetime | None = Field(None, description="Opened, closed or come back since.")
-    seen_since: datetime | None = Field(None, description="Last seen since.")
+    changed_since: Moment | None = Field(None, description="Opened, closed or come back since.")
+    seen_since: Moment | None = Field(None, description="Last seen since.")
 
 
 LOOKUPS = {"severity": "severity__gte", "changed_since": "changed_at__gte", "seen_since": "last_seen__gte"}
@@ -143,7 +149,9 @@ def list_events(
     request: HttpRequest,
     filters: Query[EventQuery],
     paging: Query[Paging],
-    format: Annotated[Format, Query(description="`intelmq` streams all of them at once as IntelMQ JSON lines.")] = "json",
+    format: Annotated[
+        Format, Query(description="`intelmq` streams all of them at once as IntelMQ JSON lines.")
+    ] = "json",
 ) -> Any:
     """Events that answer all of the filters, newest first.
 
@@ -195,7 +203,9 @@ def list_findings(
     paging: Query[Paging],
     order: Annotated[
         Literal["newest", "number"],
-        Query(description="`newest`: last seen first. `number`: an order that no later sighting changes, to read all of them."),
+        Query(
+            description="`newest`: last seen first. `number`: an order that no later sighting changes, to read all of them."
+        ),
     ] = "newest",
 ) -> Any:
     """What owners have to fix, last seen first."""

@@ -23,7 +23,7 @@ from atalaya.apps.people.rights import Right, api_auth, asker
 from atalaya.core import feeds, limits
 from atalaya.core.errors import BadInput, Temporary, TooLarge
 from atalaya.core.feeds import Feed
-from atalaya.web.paging import ListOf, Paging, page
+from atalaya.web.paging import ListOf, Moment, Paging, page
 
 FILES = ["files"]
 writing = api_auth.needing(Right.WRITE_EVENTS)
@@ -42,7 +42,10 @@ BODY = {
         "description": "Events or a feed file, plain or packed as gzip.",
         "content": {
             "application/x-ndjson": {"schema": {"type": "string"}, "example": INTELMQ + "\n"},
-            "text/csv": {"schema": {"type": "string"}, "example": "timestamp,ip,port\n2026-11-20 10:00:00,192.0.2.7,3389\n"},
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "timestamp,ip,port\n2026-11-20 10:00:00,192.0.2.7,3389\n",
+            },
         },
     }
 }
@@ -97,7 +100,7 @@ class FileQuery(Schema):
 
     status: str = Field("", description="waiting, running, stored, done or failed.", examples=["failed"])
     feed: str = Field("", description="Code of a feed.")
-    received_since: datetime | None = Field(None, description="Received since.")
+    received_since: Moment | None = Field(None, description="Received since.")
 
 
 class RejectOut(Schema):
@@ -105,7 +108,13 @@ class RejectOut(Schema):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"row": 17, "field": "source.ip", "reason": "not an address", "count": 1, "raw": '"2026-11-20","x"'}
+            "example": {
+                "row": 17,
+                "field": "source.ip",
+                "reason": "not an address",
+                "count": 1,
+                "raw": '"2026-11-20","x"',
+            }
         }
     )
     row: int | None
@@ -147,12 +156,20 @@ class Feeds(Schema):
 
 
 @router.post(
-    "events", response={200: FileOut, 202: FileOut}, auth=writing, summary="Send events or a feed file", openapi_extra=BODY
+    "events",
+    response={200: FileOut, 202: FileOut},
+    auth=writing,
+    summary="Send events or a feed file",
+    openapi_extra=BODY,
 )
 def add_events(
     request: HttpRequest,
-    feed: Annotated[str, Query(max_length=80, description="Code of the feed, for a file that is not IntelMQ JSON.")] = "",
-    name: Annotated[str, Query(max_length=255, description="The file's name, for people and to find its feed by.")] = "",
+    feed: Annotated[
+        str, Query(max_length=80, description="Code of the feed, for a file that is not IntelMQ JSON.")
+    ] = "",
+    name: Annotated[
+        str, Query(max_length=255, description="The file's name, for people and to find its feed by.")
+    ] = "",
 ) -> Status[FileOut]:
     """IntelMQ events as a JSON array or JSON lines, or a file of the feed given by `?feed=`. The body may be packed as gzip.
 
@@ -243,19 +260,32 @@ def list_files(request: HttpRequest, filters: Query[FileQuery], paging: Query[Pa
     return page(request, found, ("-received_at", "pk"), paging, file_out)
 
 
-@router.get("files/{uuid:file_id}", response=FileOut, url_name="get_file", tags=FILES, summary="Get one feed file")
+@router.get(
+    "files/{uuid:file_id}", response=FileOut, url_name="get_file", tags=FILES, summary="Get one feed file"
+)
 def get_file(request: HttpRequest, file_id: UUID) -> FileOut:
     """What became of a file: how many of its rows were kept, doubled and rejected, and why."""
     return file_out(_file(request, file_id))
 
 
-@router.get("files/{uuid:file_id}/rejects", response=ListOf[RejectOut], tags=FILES, summary="List a file's rejected rows")
+@router.get(
+    "files/{uuid:file_id}/rejects",
+    response=ListOf[RejectOut],
+    tags=FILES,
+    summary="List a file's rejected rows",
+)
 def list_rejects(request: HttpRequest, file_id: UUID, paging: Query[Paging]) -> Any:
     """The rows that were refused, in the order in which they were met, each with its place and reason."""
     return page(request, _file(request, file_id).rejects.all(), ("pk",), paging, _reject_out)
 
 
-@router.post("files/{uuid:file_id}/again", response=FileOut, auth=writing, tags=FILES, summary="Try a failed file again")
+@router.post(
+    "files/{uuid:file_id}/again",
+    response=FileOut,
+    auth=writing,
+    tags=FILES,
+    summary="Try a failed file again",
+)
 def try_again(
     request: HttpRequest, file_id: UUID,
     feed: Annotated[str, Query(max_length=80, description="Code of the feed to read it as.")] = "",

@@ -70,7 +70,9 @@ class NoticeDetail(NoticeOut):
     """A notice with its text and the findings that it speaks of."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {**EXAMPLE, "body": "Dear colleagues, ...", "findings": ["-4611686018427387904"]}}
+        json_schema_extra={
+            "example": {**EXAMPLE, "body": "Dear colleagues, ...", "findings": ["-4611686018427387904"]}
+        }
     )
     body: str
     findings: list[str]
@@ -96,8 +98,12 @@ def _out(notice: Notice) -> dict[str, Any]:
 class NoticeQuery(Schema):
     """Filters of the list of notices."""
 
-    text: str = Field("", description="Part of organisation, recipient, subject, token or Message-ID.", examples=["port"])
-    status: str = Field("", description="A status' code, or `trouble` for those that need a person.", examples=["sent"])
+    text: str = Field(
+        "", description="Part of organisation, recipient, subject, token or Message-ID.", examples=["port"]
+    )
+    status: str = Field(
+        "", description="A status' code, or `trouble` for those that need a person.", examples=["sent"]
+    )
     type: str = Field("", description="A class of the RSIT taxonomy.", examples=["vulnerable-system"])
     organisation: str = Field("", description="Part of the organisation's name.")
     language: str = Field("", description="en, es, fr or pt-br.")
@@ -134,7 +140,9 @@ def hold(request: HttpRequest, notice_id: UUID, body: Reason | None = None) -> A
     return _out(actions.hold(_one(request, notice_id), by=asker(request), reason=reason))
 
 
-@router.post("notices/{uuid:notice_id}/release", response=NoticeOut, auth=sending, summary="Release a held notice")
+@router.post(
+    "notices/{uuid:notice_id}/release", response=NoticeOut, auth=sending, summary="Release a held notice"
+)
 def release(request: HttpRequest, notice_id: UUID, body: Reason | None = None) -> Any:
     """Let a held notice go on at once. What its marking or a key that cannot be used forbids stays held: that is decided
     on the notice's page, by somebody who sees why."""
@@ -142,7 +150,9 @@ def release(request: HttpRequest, notice_id: UUID, body: Reason | None = None) -
     return _out(actions.release(_one(request, notice_id), by=asker(request), reason=reason))
 
 
-@router.post("notices/{uuid:notice_id}/send", response=NoticeOut, auth=sending, summary="Send a waiting notice now")
+@router.post(
+    "notices/{uuid:notice_id}/send", response=NoticeOut, auth=sending, summary="Send a waiting notice now"
+)
 def send(request: HttpRequest, notice_id: UUID) -> Any:
     """Do not wait for the notice's time."""
     return _out(actions.send_now(_one(request, notice_id), by=asker(request)))

@@ -61,7 +61,9 @@ def add_organisation(request: HttpRequest, body: OrganisationIn) -> Any:
     scope, parent = queries.scope_of(user), given.pop("parent")
     state = str(given.pop("state")).upper() or min(scope.states, default="")
     if state not in scope.states:
-        raise Refused(Problem("state", "This is not a state that you look after.", "Leave it out for your own."))
+        raise Refused(
+            Problem("state", "This is not a state that you look after.", "Leave it out for your own.")
+        )
     row = Organisation(state_id=state, parent=_parent(user, parent), **given)
     return Status(201, organisation_out(actions.save_organisation(row, by=user), scope))
 
@@ -79,7 +81,9 @@ def organisation(request: HttpRequest, pk: UUID) -> Any:
     }
 
 
-@router.patch("organisations/{uuid:pk}", response=OrganisationOut, auth=writing, summary="Change an organisation")
+@router.patch(
+    "organisations/{uuid:pk}", response=OrganisationOut, auth=writing, summary="Change an organisation"
+)
 def change_organisation(request: HttpRequest, pk: UUID, body: OrganisationChange) -> Any:
     """Change what is given and leave everything else as it is."""
     user = asker(request)
@@ -91,10 +95,14 @@ def change_organisation(request: HttpRequest, pk: UUID, body: OrganisationChange
     return organisation_out(actions.save_organisation(row, by=user), queries.scope_of(user))
 
 
-@router.delete("organisations/{uuid:pk}", response={204: None}, auth=writing, summary="Remove an organisation")
+@router.delete(
+    "organisations/{uuid:pk}", response={204: None}, auth=writing, summary="Remove an organisation"
+)
 def remove_organisation(request: HttpRequest, pk: UUID) -> Any:
     """Remove an organisation with its contacts and networks. One that has history is refused: make it inactive instead."""
-    actions.remove_organisation(_one(queries.visible_to(asker(request)), pk, "organisation"), by=asker(request))
+    actions.remove_organisation(
+        _one(queries.visible_to(asker(request)), pk, "organisation"), by=asker(request)
+    )
     return Status(204, None)
 
 
@@ -128,7 +136,9 @@ def change_contact(request: HttpRequest, pk: UUID, body: ContactChange) -> Any:
 @router.delete("contacts/{uuid:pk}", response={204: None}, auth=writing, summary="Remove a contact")
 def remove_contact(request: HttpRequest, pk: UUID) -> Any:
     """Remove a contact. Notices that went there stay."""
-    actions.remove_contact(_one(queries.contacts_visible_to(asker(request)), pk, "contact"), by=asker(request))
+    actions.remove_contact(
+        _one(queries.contacts_visible_to(asker(request)), pk, "contact"), by=asker(request)
+    )
     return Status(204, None)
 
 
@@ -165,14 +175,19 @@ def change_network(request: HttpRequest, pk: UUID, body: NetworkChange) -> Any:
 @router.delete("networks/{uuid:pk}", response={204: None}, auth=writing, summary="Remove a network")
 def remove_network(request: HttpRequest, pk: UUID) -> Any:
     """Remove a network as if it had never been. To end it on a day, change `valid_to` instead."""
-    actions.remove_network(_one(queries.networks_visible_to(asker(request)), pk, "network"), by=asker(request))
+    actions.remove_network(
+        _one(queries.networks_visible_to(asker(request)), pk, "network"), by=asker(request)
+    )
     return Status(204, None)
 
 
 @router.get("owners", response=Owners, summary="Ask who owns something")
 def owners(
     request: HttpRequest,
-    of: Annotated[str, Query(max_length=300, description="An address, prefix, AS number or domain.", examples=["192.0.2.7"])],
+    of: Annotated[
+        str,
+        Query(max_length=300, description="An address, prefix, AS number or domain.", examples=["192.0.2.7"]),
+    ],
 ) -> Any:
     """Who owns an address, prefix, AS number or domain today: every claim, the winning one first."""
     answer = look_up(of, queries.networks_visible_to(asker(request)), day=timezone.localdate())

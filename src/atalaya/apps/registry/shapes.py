@@ -197,7 +197,9 @@ class OrganisationQuery(Schema):
 class NetworkQuery(Schema):
     """Filters of the list of networks."""
 
-    q: str = Field("", description="An address, prefix, AS number, domain or a part of one.", examples=["192.0.2.7"])
+    q: str = Field(
+        "", description="An address, prefix, AS number, domain or a part of one.", examples=["192.0.2.7"]
+    )
     kind: str = Field("", description="prefix, asn or domain.")
     source: str = Field("", description="Where it was learnt.")
 
