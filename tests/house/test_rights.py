@@ -51,13 +51,13 @@ OWN_WORD = {
     "events:take_back", "portal:withdraw", "portal:renew_webhook", "portal:try_webhook", "portal:remove_webhook",
 }  # fmt: skip
 """What a member may change of their organisation's own: its words, wishes and webhooks."""
-DESCRIPTION = "/api/v1/openapi.json"
-"""Describes the API to whoever has a token, whatever the method."""
-OWN_ACCOUNT = ("/account/", "/people/me/", "/health", DESCRIPTION)
+DESCRIPTION = ("/api/v1/openapi.json", "/api/v1/docs")
+"""Describes the API to whoever has a token or is signed in."""
+OWN_ACCOUNT = ("/account/", "/people/me/", "/health", *DESCRIPTION)
 """Where everybody changes their own account, and theirs only."""
 CSV_HEAD = '"timestamp","severity","ip","protocol","port","hostname","tag","asn","geo","region","city","naics","hostname_source","sector"\n'
 CHANGING = re.compile(
-    r'<time.*?</time>|value="[\w-]{30,}"|\d{4}-\d\d-\d\dT[\d:.+-]+|\d\d:\d\d(:\d\d)?|data-[\w-]+="[^"]{20,}"|csrf[^>]{0,200}>',
+    r'<time.*?</time>|value="[\w-]{30,}"|\d{4}-\d\d-\d\dT[\d:.+-]+|\d\d:\d\d(:\d\d)?|data-[\w-]+="[^"]{20,}"|csrf[^>]{0,200}>|"request_id": "[^"]+"',
     re.IGNORECASE | re.DOTALL,
 )
 """What differs between two answers for other reasons: request tokens and the time of day."""

@@ -62,6 +62,12 @@ class Web:
     )
     port: int = setting(8420, "Port to listen on.", least=1, most=65535)
     threads: int = setting(4, "Requests answered at the same time.", least=1, most=64)
+    api_requests: int = setting(
+        600,
+        "Requests that one API token may make in a minute; beyond it the API answers 429.",
+        least=1,
+        most=1_000_000,
+    )
     hosts: list[str] = setting(
         [], "Host names under which the node may be asked, besides localhost and the one in [node] url."
     )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from atalaya.site import api_pages
 from atalaya.site.api import api
 from atalaya.site.health import health
 
 urlpatterns = [
     path("health", health, name="health"),
+    path("api/v1/openapi.json", api_pages.openapi, name="openapi"),
+    path("api/v1/docs", api_pages.reference, name="reference"),
     path("api/v1/", api.urls),
     path("", include("atalaya.apps.desk.urls")),
     path("people/", include("atalaya.apps.people.urls")),

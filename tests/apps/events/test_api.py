@@ -121,12 +121,12 @@ EXPECTED = {
 def test_it_gives_each_their_own_alone(seen: World, who: str) -> None:
     user = getattr(seen, who)
     told = get(user, EVENTS).json()
-    assert {event["source.ip"] for event in told["events"]} == EXPECTED[who]
+    assert {event["source.ip"] for event in told["results"]} == EXPECTED[who]
     assert told["count"] == len(EXPECTED[who])
     lines = b"".join(get(user, EVENTS, format="intelmq").streaming_content).splitlines()
     assert {json.loads(one)["source.ip"] for one in lines} == EXPECTED[who]
     found = get(user, FINDINGS).json()
-    assert {finding["address"] for finding in found["findings"]} == EXPECTED[who] - {"203.0.113.77"}
+    assert {finding["address"] for finding in found["results"]} == EXPECTED[who] - {"203.0.113.77"}
     assert found["count"] == len(EXPECTED[who] - {"203.0.113.77"})
 
 
@@ -148,7 +148,7 @@ def test_it_pages_through_everything_once(seen: World) -> None:
     found, cursor = [], ""
     for _ in range(5):
         page = get(seen.handler, EVENTS, limit=2, cursor=cursor).json()
-        found += [event["source.ip"] for event in page["events"]]
+        found += [event["source.ip"] for event in page["results"]]
         cursor = page["next"] or ""
         if not cursor:
             break

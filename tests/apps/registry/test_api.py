@@ -89,4 +89,4 @@ def test_it_refuses_bad_questions(
     world: World, registry: Registry, path: str, params: dict[str, str]
 ) -> None:
     assert get(world.reader, path, **params).status_code == 422
-    assert get(world.reader, "organisations", page="zero").status_code == 422
+    assert get(world.reader, "organisations", limit="zero").status_code == 422

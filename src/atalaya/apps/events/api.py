@@ -1,94 +1,120 @@
-"""The API of events: files in, events and findings out, as far as the token's owner may see."""
+"""The API of events and findings, as far as the token's owner may see."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import tempfile
-import zlib
+import re
 from datetime import datetime
-from typing import Any, BinaryIO, cast
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest
-from django.urls import reverse
-from ninja import Query, Router, Schema, Status
+from ninja import Field, Path, Query, Router, Schema
 from ninja.errors import HttpError
+from pydantic import ConfigDict, WithJsonSchema
 
-from atalaya.apps.events import actions, downloads, explorer, export, queries
+from atalaya.apps.events import downloads, explorer, export, queries
+from atalaya.apps.events.continued import continued, last_of
 from atalaya.apps.events.explorer import Asked
 from atalaya.apps.events.marks.queries import with_word
-from atalaya.apps.events.models import Finding, Ingest
-from atalaya.apps.people.models import User
+from atalaya.apps.events.models import Finding
 from atalaya.apps.people.rights import Right, api_auth, asker
-from atalaya.core import limits
-from atalaya.core.errors import BadInput, Temporary, TooLarge
+from atalaya.core.errors import BadInput
+from atalaya.web.paging import ListOf, Moment, Paging, Place, page
 
-router = Router(tags=["events"])
+router = Router(tags=["events"], auth=api_auth.needing(Right.READ_EVENTS))
 
-SMALL_ROWS = 5_000
-"""Files up to this many lines are processed before the answer."""
-ARRAY_BYTES = 16 * limits.MIB
-"""Largest JSON array; more goes as JSON lines, which are read as a stream."""
-CHUNK = 1024 * 1024
+SHA256 = re.compile("[0-9a-f]{64}")
+KEY = re.compile(r"-?\d{1,19}")
 
-
-class FileOut(Schema):
-    """What became of a file. `read = kept + doubled + rejected` once `status` is done."""
-
-    id: UUID
-    name: str
-    status: str
-    new: bool
-    feed: str
-    read: int
-    kept: int
-    doubled: int
-    rejected: int
-    new_findings: int
-    reasons: dict[str, int]
-    message: str
-    url: str
+Order = Literal["newest", "oldest", "address"]
+Format = Literal["json", "csv", "intelmq", "parquet", "stix"]
 
 
 class EventQuery(Schema):
-    """Filters of the explorer, all of which must hold: `q` in the query language, and the fields of the form. Days are
-    given as YYYY-MM-DD in the node's time zone. Without a time, the last 30 days are asked."""
+    """Filters of the explorer, all of which must hold: `q` in the query language, and the fields of the form."""
 
-    q: str = ""
-    address: str = ""
-    asn: str = ""
-    domain: str = ""
-    organisation: str = ""
-    type: str = ""
-    feed: str = ""
-    since: str = ""
-    until: str = ""
-    severity: str = ""
-    identifier: str = ""
-    malware: str = ""
-    port: str = ""
-    country: str = ""
-    finding: str = ""
-    file: str = ""
-    unowned: bool = False
-    order: str = ""
+    q: str = Field("", description="A question in one line.", examples=["class:scanner port:23 since:7d"])
+    address: str = Field("", description="An address or a prefix.", examples=["192.0.2.0/24"])
+    asn: str = Field("", description="An AS number.", examples=["AS64500"])
+    domain: str = Field("", description="A domain, with all that is below it.", examples=["example.org"])
+    organisation: str = Field("", description="The owner's identifier.")
+    type: str = Field("", description="A class of the RSIT taxonomy.", examples=["vulnerable-system"])
+    feed: str = Field("", description="Code of a feed.", examples=["shadowserver-scan-rdp"])
+    since: str = Field(
+        "",
+        description="First day, YYYY-MM-DD in the node's time zone. Without it: 30 days back.",
+        examples=["2026-11-01"],
+    )
+    until: str = Field("", description="Last day, YYYY-MM-DD.", examples=["2026-11-30"])
+    severity: str = Field("", description="info, low, medium, high or critical.")
+    identifier: str = Field("", description="classification.identifier.", examples=["open-rdp"])
+    malware: str = Field("", description="malware.name.")
+    port: str = Field("", description="source.port.", examples=["3389"])
+    country: str = Field("", description="Two letters.", examples=["TT"])
+    finding: str = Field("", description="Number of a finding.")
+    file: str = Field("", description="SHA-256 of a feed file.")
+    unowned: bool = Field(False, description="Only events that nobody in the registry owns.")
+    order: Literal["", "newest", "oldest", "address"] = Field(
+        "", description="`newest` unless told otherwise."
+    )
 
 
-class EventsOut(Schema):
-    """One page of events. `next` is the cursor of the following page, or null."""
-
-    count: int
-    events: list[dict[str, Any]]
-    next: str | None
+Event = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "title": "Event",
+            "type": "object",
+            "description": "One observation, by the field names of IntelMQ's data format; empty fields are left out. "
+            "`owner` and `owners` are organisations, `finding` is what the owner has to fix, `raw.file` and `raw.row` "
+            "are where it was read.",
+            "example": {
+                "time.source": "2026-11-20T10:00:00+00:00",
+                "classification.taxonomy": "vulnerable",
+                "classification.type": "vulnerable-system",
+                "classification.identifier": "open-rdp",
+                "source.ip": "192.0.2.7",
+                "source.port": 3389,
+                "severity": "high",
+                "feed.code": "shadowserver-scan-rdp",
+                "raw.file": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                "raw.row": 1,
+            },
+        }
+    ),
+]
 
 
 class FindingOut(Schema):
-    """What an owner has to fix."""
+    """What an owner has to fix. `severity` is 0 unknown, 1 info, 2 low, 3 medium, 4 high, 5 critical; `id` is a number
+    of 64 bits, as text because not every language holds it as a number."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "-4611686018427387904",
+                "organisation": "0c2f4a52-6f0e-4b6e-9a53-0d3b6f6c8a11",
+                "organisation_name": "Port Authority",
+                "feed": "shadowserver-scan-rdp",
+                "taxonomy": "vulnerable",
+                "type": "vulnerable-system",
+                "identifier": "open-rdp",
+                "severity": 4,
+                "address": "192.0.2.7",
+                "port": 3389,
+                "malware": "",
+                "first_seen": "2026-11-18T10:00:00Z",
+                "last_seen": "2026-11-20T10:00:00Z",
+                "count": 3,
+                "status": "open",
+                "changed_at": "2026-11-18T10:00:00Z",
+                "word": "solved",
+                "said_solved_seen_again": 0,
+            }
+        }
+    )
     id: str
-    organisation: str | None
+    organisation: UUID | None
     organisation_name: str
     feed: str
     taxonomy: str
@@ -107,200 +133,123 @@ class FindingOut(Schema):
     said_solved_seen_again: int
 
 
-class FindingsOut(Schema):
-    """One page of findings. `next` is the cursor of the following page, or null."""
-
-    count: int
-    findings: list[FindingOut]
-    next: str | None
-
-
 class FindingQuery(Schema):
-    """Filters of the list of findings. `word`: what the owner says of it."""
+    """Filters of the list of findings."""
 
-    organisation: UUID | None = None
-    type: str = ""
-    status: str = ""
-    feed: str = ""
-    address: str = ""
-    word: str = ""
+    organisation: UUID | None = Field(None, description="The owner.")
+    type: str = Field("", description="A class of the RSIT taxonomy.", examples=["vulnerable-system"])
+    status: Literal["", "open", "gone", "back", "solved", "accepted", "doubted", "wrong"] = Field(
+        "", description="How it stands."
+    )
+    word: Literal["", "solved", "wrong", "accepted"] = Field("", description="What its owner says of it.")
+    feed: str = Field("", description="Code of a feed.")
+    address: str = Field("", description="Exactly this address.", examples=["192.0.2.7"])
+    severity: int = Field(0, ge=0, le=5, description="At least so severe.")
+    changed_since: Moment | None = Field(None, description="Opened, closed or come back since.")
+    seen_since: Moment | None = Field(None, description="Last seen since.")
 
 
-@router.post("events", response={200: FileOut, 202: FileOut}, auth=api_auth.needing(Right.WRITE_EVENTS))
-def add_events(request: HttpRequest, feed: str = "", name: str = "") -> Status[FileOut]:
-    """Add events: IntelMQ events as a JSON array or JSON lines, or a file of the feed given by `?feed=`.
+LOOKUPS = {"severity": "severity__gte", "changed_since": "changed_at__gte", "seen_since": "last_seen__gte"}
+FINDING_ORDERS = {"newest": ("-last_seen", "pk"), "number": ("pk",)}
 
-    The body may be packed as gzip. A body that came before adds nothing. Up to 5,000 lines are processed before the
-    answer (200); a longer body is answered at once (202), and `url` says where to ask what became of it.
+
+@router.get("events", response=ListOf[Event], summary="List events")
+def list_events(
+    request: HttpRequest,
+    filters: Query[EventQuery],
+    paging: Query[Paging],
+    format: Annotated[
+        Format, Query(description="Every format but `json` gives all of them at once, without pages.")
+    ] = "json",
+) -> Any:
+    """Events that answer all of the filters, newest first.
+
+    With `format=csv`, `intelmq`, `parquet` or `stix` the answer is a file of that kind, as far as the events' markings let
+    them leave the node.
     """
     user = asker(request)
-    state = queries.state_of(user)
-    with tempfile.TemporaryFile() as body:
-        _read_body(request, body)
-        start, small = _look(body)
-        if start == b"[":
-            _array_to_lines(body)
-        kind = name or ("events.csv" if start not in (b"[", b"{") else "events.jsonl")
-        body.seek(0)
-        row, created = actions.receive(
-            cast(BinaryIO, body), by=user, state=state, name=kind, channel=Ingest.Channel.API,
-            feed=feed or ("" if kind == "events.csv" else "intelmq-json"), most=limits.UPLOAD_BYTES,
-        )  # fmt: skip
-    if small and row.status not in (Ingest.Status.DONE, Ingest.Status.FAILED):
-        row = _process_now(row)
-    unfinished = row.status not in (Ingest.Status.DONE, Ingest.Status.FAILED)
-    return Status(202 if unfinished else 200, _file_out(row, new=created))
+    question = _checked(filters, user).question()
+    table, scope = queries.event_table(), queries.scope_of(user)
+    if format != "json":
+        return downloads.download(format, question, user)
+    place = Place.of(request, paging.cursor)
+    asked = continued(question, place.values).with_limit(paging.limit + 1)
+    found = table.rows(asked)
+    rows = found.head(paging.limit)
+    return {
+        "count": table.count(question) if place.values is None else None,
+        "results": export.as_objects(queries.for_reader(rows, scope)),
+        "next": place.after(last_of(rows, question.order)) if found.height > rows.height else None,
+    }
 
 
-def _process_now(row: Ingest) -> Ingest:
-    try:
-        return actions.process(row.pk)
-    except Temporary:
-        row.refresh_from_db()
-        return row
-
-
-def _read_body(request: HttpRequest, body: Any) -> None:
-    size = 0
-    while chunk := request.read(CHUNK):
-        size += len(chunk)
-        if size > limits.UPLOAD_BYTES:
-            raise TooLarge("The body is too large.", advice="Send it in parts or use the command line.")
-        body.write(chunk)
-    if not size:
-        raise BadInput("The body is empty.", advice="Send events as JSON, or a feed file with ?feed=CODE.")
-
-
-def _look(body: Any) -> tuple[bytes, bool]:
-    """First character that is not white space, and whether there are at most SMALL_ROWS lines."""
-    body.seek(0)
-    packed = body.read(2) == b"\x1f\x8b"
-    body.seek(0)
-    stream = gzip.GzipFile(fileobj=body) if packed else body
-    start, lines, size = b"", 0, 0
-    try:
-        while lines <= SMALL_ROWS and size < ARRAY_BYTES and (chunk := stream.read(CHUNK)):
-            start = start or chunk.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-            lines += chunk.count(b"\n")
-            size += len(chunk)
-    except (EOFError, OSError, zlib.error):
-        return start, True  # a damaged archive is told of by the reader, row by row
-    return start, lines <= SMALL_ROWS and size < ARRAY_BYTES
-
-
-def _array_to_lines(body: Any) -> None:
-    """Write a JSON array over as JSON lines."""
-    body.seek(0)
-    packed = body.read(2) == b"\x1f\x8b"
-    body.seek(0)
-    stream = gzip.GzipFile(fileobj=body) if packed else body
-    try:
-        text = stream.read(ARRAY_BYTES + 1)
-        if len(text) > ARRAY_BYTES:
-            raise TooLarge("The JSON array is too large.", advice="Send one JSON object per line instead.")
-        events = json.loads(text)
-    except (ValueError, EOFError, OSError, zlib.error, RecursionError) as error:
-        raise BadInput("The body is not a JSON array.", advice="Check the JSON.") from error
-    body.seek(0)
-    body.truncate()
-    for event in events:
-        body.write(json.dumps(event, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
-
-
-def _file_out(row: Ingest, *, new: bool) -> FileOut:
-    return FileOut(
-        id=row.pk,
-        name=row.name,
-        status=row.status,
-        new=new,
-        feed=row.feed,
-        read=row.rows_read,
-        kept=row.rows_kept,
-        doubled=row.rows_doubled,
-        rejected=row.rows_rejected,
-        new_findings=row.new_findings,
-        reasons=queries.reasons(row),
-        message=row.message,
-        url=reverse("api:get_file", args=[row.pk]),
-    )
-
-
-@router.get(
-    "files/{uuid:file_id}", response=FileOut, auth=api_auth.needing(Right.READ_EVENTS), url_name="get_file"
-)
-def get_file(request: HttpRequest, file_id: UUID) -> FileOut:
-    """What became of a file."""
-    try:
-        row = queries.ingests_visible_to(asker(request)).get(pk=file_id)
-    except ObjectDoesNotExist as error:
-        raise HttpError(404, "There is no such file.") from error
-    return _file_out(row, new=False)
-
-
-@router.get("events", response=EventsOut, auth=api_auth.needing(Right.READ_EVENTS))
-def list_events(
-    request: HttpRequest, filters: Query[EventQuery], limit: int = 100, cursor: str = "", format: str = "json"
-) -> Any:
-    """Events, newest first, `limit` (at most 1,000) at a time; `format=intelmq`, `csv`, `parquet` or `stix` streams all."""
-    user = asker(request)
-    asked = _checked(filters, user)
-    if format in downloads.FORMATS:
-        return downloads.download(format, asked.question(), user)
-    offset, size = _offset(cursor), max(1, min(limit, 1000))
-    question = asked.question(offset=offset, limit=size)
-    table = queries.event_table()
-    total = table.count(question)
-    rows = queries.for_reader(table.rows(question), queries.scope_of(user))
-    return EventsOut(count=total, events=export.as_objects(rows), next=_next(offset, size, total))
-
-
-def _checked(filters: EventQuery, user: User) -> Asked:
+def _checked(filters: EventQuery, user: Any) -> Asked:
     found = explorer.asked(filters.dict(), user)
     if found.problem is not None:
         raise found.problem
     if found.line is None:
-        told = "; ".join(
-            f"{name}: {' '.join(map(str, errors))}" for name, errors in found.form.errors.items()
-        )
+        errors = found.form.errors.items()
+        told = "; ".join(f"{name}: {' '.join(map(str, problems))}" for name, problems in errors)
         raise BadInput(told, advice="Mend these parameters.")
     return found
 
 
-def _offset(cursor: str) -> int:
-    if not cursor:
-        return 0
-    if not cursor.isdigit() or len(cursor) > 12:
-        raise BadInput("The cursor is not one that this API gave.", advice="Start without a cursor.")
-    return int(cursor)
+@router.get("events/{raw_file}/{int:raw_row}", response=Event, summary="Get one event")
+def get_event(
+    request: HttpRequest,
+    raw_file: Annotated[str, Path(description="SHA-256 of the feed file that it was in.")],
+    raw_row: Annotated[int, Path(description="Its row there, the header being row 0.")],
+) -> Any:
+    """One event by where it was read."""
+    known = SHA256.fullmatch(raw_file) and raw_row < 2**63
+    found = queries.one_event(asker(request), raw_file, raw_row) if known else None
+    if found is None:
+        raise HttpError(404, "There is no such event.")
+    return export.as_object(found)
 
 
-def _next(offset: int, size: int, total: int) -> str | None:
-    return str(offset + size) if offset + size < total else None
-
-
-@router.get("findings", response=FindingsOut, auth=api_auth.needing(Right.READ_EVENTS))
+@router.get("findings", response=ListOf[FindingOut], tags=["findings"], summary="List findings")
 def list_findings(
-    request: HttpRequest, filters: Query[FindingQuery], limit: int = 100, cursor: str = ""
-) -> FindingsOut:
-    """Findings, last seen first, `limit` (at most 1,000) at a time."""
-    wanted = {name: value for name, value in filters.dict().items() if value not in (None, "")}
+    request: HttpRequest,
+    filters: Query[FindingQuery],
+    paging: Query[Paging],
+    order: Annotated[
+        Literal["newest", "number"],
+        Query(
+            description="`newest`: last seen first. `number`: an order that no later sighting changes, to read all of them."
+        ),
+    ] = "newest",
+) -> Any:
+    """What owners have to fix, last seen first."""
+    wanted = {
+        LOOKUPS.get(name, name): value for name, value in filters.dict().items() if value not in (None, "", 0)
+    }
+    found = with_word(queries.findings_visible_to(asker(request))).filter(**wanted)
+    return page(request, found, FINDING_ORDERS[order], paging, finding_out)
+
+
+@router.get("findings/{key}", response=FindingOut, tags=["findings"], summary="Get one finding")
+def get_finding(request: HttpRequest, key: Annotated[str, Path(description="Its number.")]) -> Any:
+    """One finding by its number."""
+    known = KEY.fullmatch(key) and -(2**63) <= int(key) < 2**63
     visible = with_word(queries.findings_visible_to(asker(request)))
-    found = visible.filter(**wanted).order_by("-last_seen", "pk")
-    offset, size, total = _offset(cursor), max(1, min(limit, 1000)), found.count()
-    rows = [_finding_out(one) for one in found[offset : offset + size]]
-    return FindingsOut(count=total, findings=rows, next=_next(offset, size, total))
+    found = visible.filter(pk=int(key)).first() if known else None
+    if found is None:
+        raise HttpError(404, "There is no such finding.")
+    return finding_out(found)
 
 
-def _finding_out(one: Finding) -> FindingOut:
+def finding_out(one: Finding) -> dict[str, Any]:
+    """A finding as FindingOut."""
     names = (
         "feed", "taxonomy", "type", "identifier", "severity", "address", "port", "malware", "first_seen", "last_seen",
         "count", "status", "changed_at",
     )  # fmt: skip
-    return FindingOut(
-        id=str(one.pk),
-        organisation=str(one.organisation_id) if one.organisation_id else None,
-        organisation_name=one.organisation.name if one.organisation else "",
-        word=one.word or "",  # type: ignore[attr-defined]
-        said_solved_seen_again=one.again,  # type: ignore[attr-defined]
+    return {
+        "id": str(one.pk),
+        "organisation": one.organisation_id,
+        "organisation_name": one.organisation.name if one.organisation else "",
+        "word": one.word or "",  # type: ignore[attr-defined]
+        "said_solved_seen_again": one.again,  # type: ignore[attr-defined]
         **{name: getattr(one, name) for name in names},
-    )
+    }

@@ -99,14 +99,15 @@ def _plain(field: str, value: Any) -> Any:
 
 def as_objects(events: pl.DataFrame) -> list[dict[str, Any]]:
     """Events for the API: field name -> value, empty ones left out, with owner, finding and provenance."""
-    return [_object(row) for row in events.iter_rows(named=True)]
+    return [as_object(row) for row in events.iter_rows(named=True)]
 
 
 FIELDS: Mapping[str, str] = {column.name: column.field for column in COLUMNS}
 NOT_SHOWN = frozenset({"key", "source_ip_key", "day"})
 
 
-def _object(row: dict[str, Any]) -> dict[str, Any]:
+def as_object(row: dict[str, Any]) -> dict[str, Any]:
+    """One event for the API, as `as_objects` gives them."""
     shown = {
         FIELDS[name]: value
         for name, value in row.items()

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +21,9 @@ from atalaya.apps.registry.queries import Asker, scope_of, visible_to
 from atalaya.core import limits
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.core.store.ask import Problem
+
+DAYS = (MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2999, 12, 31)))
+"""Days that can be asked for: further out, a day more or a time zone less is no date any more."""
 
 
 def feed_choices(states: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -40,10 +44,16 @@ class EventFilter(forms.Form):
     type = forms.ChoiceField(label=_("Class"), required=False)
     feed = forms.ChoiceField(label=_("Feed"), required=False)
     since = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+        label=_("From"),
+        required=False,
+        validators=DAYS,
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
     )
     until = forms.DateField(
-        label=_("To"), required=False, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")
+        label=_("To"),
+        required=False,
+        validators=DAYS,
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
     )
     severity = forms.ChoiceField(label=_("Severity"), required=False)
     unowned = forms.BooleanField(label=_("Only without an owner"), required=False)

@@ -21,7 +21,7 @@ from atalaya.apps.events.forms_feeds import MappingForm, SampleForm
 from atalaya.apps.events.models import OwnFeed
 from atalaya.apps.people.rights import Right, asker, needs
 from atalaya.core.errors import AtalayaError, BadInput
-from atalaya.core.feeds import Feed
+from atalaya.core.feeds import Catalogue, Feed
 from atalaya.core.feeds.checking import idf, map_text
 from atalaya.core.feeds.drafting import chosen, write
 from atalaya.core.feeds.finding import FOLDER
@@ -64,7 +64,7 @@ def feeds_page(request: HttpRequest) -> HttpResponse:
     return render(request, "events/feeds.html", context)
 
 
-def _known(request: HttpRequest) -> own_feeds.Catalogue:
+def _known(request: HttpRequest) -> Catalogue:
     return own_feeds.known(queries.scope_of(asker(request)).states)
 
 

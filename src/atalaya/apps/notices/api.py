@@ -7,20 +7,45 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Field, Query, Router, Schema
 from ninja.errors import HttpError
+from pydantic import ConfigDict
 
-from atalaya.apps.notices import queries
+from atalaya.apps.notices import actions, queries
 from atalaya.apps.notices.listing import NOTICES
 from atalaya.apps.notices.models import Notice
 from atalaya.apps.people.rights import Right, api_auth, asker
+from atalaya.web.paging import ListOf, Paging, page
 
 router = Router(tags=["notices"], auth=api_auth.needing(Right.READ_NOTICES))
+sending = api_auth.needing(Right.READ_NOTICES, Right.SEND_NOTICES)
+
+EXAMPLE: dict[str, Any] = {
+    "id": "f3b0c442-98fc-4c14-9afb-f4c8996fb924",
+    "token": "TT-7K3M9Q",
+    "state": "TT",
+    "organisation": "0c2f4a52-6f0e-4b6e-9a53-0d3b6f6c8a11",
+    "organisation_name": "Port Authority",
+    "type": "vulnerable-system",
+    "severity": 4,
+    "language": "en",
+    "tlp": "amber",
+    "status": "sent",
+    "trouble": "",
+    "protection": "encrypted",
+    "recipient": "security@port.example",
+    "subject": "Vulnerable systems on your network",
+    "created_at": "2026-11-20T11:00:02Z",
+    "send_after": "2026-11-20T12:00:02Z",
+    "sent_at": "2026-11-20T12:00:05Z",
+    "message_id": "<f3b0c442@csirt.example>",
+}
 
 
 class NoticeOut(Schema):
     """A notice; codes instead of words. `findings` are the numbers of the findings that it speaks of."""
 
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
     id: UUID
     token: str
     state: str
@@ -44,17 +69,13 @@ class NoticeOut(Schema):
 class NoticeDetail(NoticeOut):
     """A notice with its text and the findings that it speaks of."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {**EXAMPLE, "body": "Dear colleagues, ...", "findings": ["-4611686018427387904"]}
+        }
+    )
     body: str
     findings: list[str]
-
-
-class Notices(Schema):
-    """One page of notices."""
-
-    count: int
-    page: int
-    pages: int
-    results: list[NoticeOut]
 
 
 def _out(notice: Notice) -> dict[str, Any]:
@@ -74,22 +95,71 @@ def _out(notice: Notice) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@router.get("notices", response=Notices)
-def notices(request: HttpRequest) -> dict[str, Any]:
-    """One page of notices, by the filters of the page "Notices": text, status, type, organisation, language, trouble, since."""
-    shown = NOTICES.shown(request.GET, queries.visible_to(asker(request)))
-    if not shown.form.is_valid():
-        raise HttpError(422, shown.form.errors.as_text())
-    page = shown.page
-    results = [_out(notice) for notice in page.object_list]
-    return {"count": shown.count, "page": page.number, "pages": page.paginator.num_pages, "results": results}
+class NoticeQuery(Schema):
+    """Filters of the list of notices."""
+
+    text: str = Field(
+        "", description="Part of organisation, recipient, subject, token or Message-ID.", examples=["port"]
+    )
+    status: str = Field(
+        "", description="A status' code, or `trouble` for those that need a person.", examples=["sent"]
+    )
+    type: str = Field("", description="A class of the RSIT taxonomy.", examples=["vulnerable-system"])
+    organisation: str = Field("", description="Part of the organisation's name.")
+    language: str = Field("", description="en, es, fr or pt-br.")
+    trouble: str = Field("", description="Code of what is in the way.")
+    since: str = Field("", description="Begun since this day, YYYY-MM-DD.", examples=["2026-11-01"])
 
 
-@router.get("notices/{uuid:notice_id}", response=NoticeDetail)
-def notice(request: HttpRequest, notice_id: UUID) -> dict[str, Any]:
-    """One notice with its text."""
+class Reason(Schema):
+    """Why, for the audit log."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"reason": "The owner was told by telephone."}})
+    reason: str = Field("", max_length=400)
+
+
+@router.get("notices", response=ListOf[NoticeOut], summary="List notices")
+def notices(request: HttpRequest, filters: Query[NoticeQuery], paging: Query[Paging]) -> Any:
+    """What was told, and what waits to be told, latest first."""
+    found = NOTICES.filtered(request.GET, queries.visible_to(asker(request)))
+    return page(request, found, ("-created_at", "pk"), paging, _out)
+
+
+@router.get("notices/{uuid:notice_id}", response=NoticeDetail, summary="Get one notice")
+def notice(request: HttpRequest, notice_id: UUID) -> Any:
+    """One notice with its text and the findings that it speaks of."""
+    found = _one(request, notice_id)
+    findings = [str(key) for key in found.items.order_by("pk").values_list("finding_key", flat=True)]
+    return {**_out(found), "body": found.body, "findings": findings}
+
+
+@router.post("notices/{uuid:notice_id}/hold", response=NoticeOut, auth=sending, summary="Hold a notice back")
+def hold(request: HttpRequest, notice_id: UUID, body: Reason | None = None) -> Any:
+    """Keep a notice back until somebody releases it."""
+    reason = body.reason if body else ""
+    return _out(actions.hold(_one(request, notice_id), by=asker(request), reason=reason))
+
+
+@router.post(
+    "notices/{uuid:notice_id}/release", response=NoticeOut, auth=sending, summary="Release a held notice"
+)
+def release(request: HttpRequest, notice_id: UUID, body: Reason | None = None) -> Any:
+    """Let a held notice go on at once. What its marking or a key that cannot be used forbids stays held: that is decided
+    on the notice's page, by somebody who sees why."""
+    reason = body.reason if body else ""
+    return _out(actions.release(_one(request, notice_id), by=asker(request), reason=reason))
+
+
+@router.post(
+    "notices/{uuid:notice_id}/send", response=NoticeOut, auth=sending, summary="Send a waiting notice now"
+)
+def send(request: HttpRequest, notice_id: UUID) -> Any:
+    """Do not wait for the notice's time."""
+    return _out(actions.send_now(_one(request, notice_id), by=asker(request)))
+
+
+def _one(request: HttpRequest, notice_id: UUID) -> Notice:
     found = queries.visible_to(asker(request)).filter(pk=notice_id).first()
     if found is None:
         raise HttpError(404, "There is no such notice.")
-    findings = [str(key) for key in found.items.order_by("pk").values_list("finding_key", flat=True)]
-    return {**_out(found), "body": found.body, "findings": findings}
+    return found

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from atalaya.apps.people.rights import token_of
+from atalaya.web.problem import API, problem
 
-API = "/api/"
 FIRST = "account_change_password"
 """The page that somebody with a one-time password comes to first."""
 OPEN_BEFORE = frozenset({FIRST, "account_logout", "set_language"})
@@ -43,16 +43,6 @@ class SignInRequired(LoginRequiredMiddleware):
         self, request: HttpRequest, view_func: Callable[..., Any]
     ) -> HttpResponseBase:
         if request.path.startswith(API):
-            return _unauthorised()
+            detail = _("Send an API token that is valid in the Authorization header: Bearer TOKEN.")
+            return problem(request, 401, detail, headers={"WWW-Authenticate": "Bearer"})
         return super().handle_no_permission(request, view_func)
-
-
-def _unauthorised() -> JsonResponse:
-    problem = {
-        "type": "about:blank",
-        "title": "Unauthorized",
-        "status": 401,
-        "detail": _("Send an API token that is valid in the Authorization header: Bearer TOKEN."),
-    }
-    headers = {"WWW-Authenticate": "Bearer"}
-    return JsonResponse(problem, status=401, content_type="application/problem+json", headers=headers)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.functional import SimpleLazyObject
-from ninja.errors import AuthorizationError
+from ninja.errors import AuthorizationError, Throttled
 from ninja.security import HttpBearer
 
-from atalaya.apps.people import actions
+from atalaya.apps.people import actions, rates
 from atalaya.apps.people.models import Token, User
 from atalaya.apps.people.queries import wants_factor
 from atalaya.apps.people.roles import RIGHTS, Right, has, rights_of
@@ -75,7 +77,10 @@ def token_of(request: HttpRequest) -> Token | None:
 
 
 class TokenAuth(HttpBearer):
-    """Authentication of the API by token, for `auth=` of ninja. Sets `request.user`, limited to the token's scopes."""
+    """Authentication of the API by token, for `auth=` of ninja. Sets `request.user`, limited to the token's scopes.
+
+    A token that asks more often than `[web] api_requests` is told to wait.
+    """
 
     def __init__(self, *rights: Right) -> None:
         super().__init__()
@@ -89,6 +94,8 @@ class TokenAuth(HttpBearer):
         known = token_of(request)
         if known is None:
             return None
+        if wait := rates.wait_for(known.pk, settings.CONFIG.web.api_requests):
+            raise Throttled(math.ceil(wait))
         if not self.rights <= rights_of(known.user):
             raise AuthorizationError
         request.user = known.user

@@ -1,120 +1,77 @@
-"""The API of the registry: organisations and networks, as far as the token's owner may see."""
+"""The API of the registry: organisations, contacts and networks, as far as the token's owner may see and change them."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router, Schema
+from ninja import Query, Router, Status
 from ninja.errors import HttpError
 
 from atalaya.apps.people.rights import Right, api_auth, asker
-from atalaya.apps.registry import queries
+from atalaya.apps.registry import actions, queries
 from atalaya.apps.registry.claims import look_up
-from atalaya.apps.registry.listing import NETWORKS, ORGANISATIONS, with_counts
+from atalaya.apps.registry.cleaning import Problem, Refused
+from atalaya.apps.registry.listing import CONTACTS, NETWORKS, ORGANISATIONS
 from atalaya.apps.registry.models import Contact, Network, Organisation
+from atalaya.apps.registry.shapes import (
+    ContactChange,
+    ContactIn,
+    ContactOut,
+    ContactQuery,
+    NetworkChange,
+    NetworkIn,
+    NetworkOut,
+    NetworkQuery,
+    OrganisationChange,
+    OrganisationDetail,
+    OrganisationIn,
+    OrganisationOut,
+    OrganisationQuery,
+    Owners,
+    contact_out,
+    network_out,
+    organisation_out,
+)
+from atalaya.web.listing import Listing
+from atalaya.web.paging import ListOf, Paging, page
 
 router = Router(tags=["registry"], auth=api_auth.needing(Right.READ_REGISTRY))
+writing = api_auth.needing(Right.WRITE_REGISTRY)
 
 
-class ContactOut(Schema):
-    """Somebody to tell. `key` is the fingerprint of their OpenPGP certificate, `key_status` whether it may be used."""
-
-    id: UUID
-    name: str
-    role: str
-    email: str
-    phone: str
-    language: str
-    priority: int
-    hours: str
-    timezone: str
-    active: bool
-    key: str
-    key_status: str
+@router.get("organisations", response=ListOf[OrganisationOut], summary="List organisations")
+def organisations(request: HttpRequest, filters: Query[OrganisationQuery], paging: Query[Paging]) -> Any:
+    """Organisations, by name."""
+    user = asker(request)
+    scope = queries.scope_of(user)
+    found = _filtered(ORGANISATIONS, request, queries.visible_to(user))
+    return page(request, found, ("name", "pk"), paging, lambda row: organisation_out(row, scope))
 
 
-class NetworkOut(Schema):
-    """A prefix, AS number or domain of an organisation. Days are the first and the last; null is open."""
-
-    id: UUID
-    kind: str
-    value: str
-    organisation: UUID
-    organisation_name: str
-    valid_from: date | None
-    valid_to: date | None
-    source: str
-
-
-class OrganisationOut(Schema):
-    """An organisation; codes instead of words, so that they do not depend on a language."""
-
-    id: UUID
-    state: str
-    name: str
-    short_name: str
-    sector: str
-    kind: str
-    critical: bool
-    active: bool
-    parent: UUID | None
-    website: str
+@router.post("organisations", response={201: OrganisationOut}, auth=writing, summary="Add an organisation")
+def add_organisation(request: HttpRequest, body: OrganisationIn) -> Any:
+    """Add an organisation to the registry of your state."""
+    user = asker(request)
+    given = body.dict()
+    scope, parent = queries.scope_of(user), given.pop("parent")
+    state = str(given.pop("state")).upper() or min(scope.states, default="")
+    if state not in scope.states:
+        raise Refused(
+            Problem("state", "This is not a state that you look after.", "Leave it out for your own.")
+        )
+    row = Organisation(state_id=state, parent=_parent(user, parent), **given)
+    return Status(201, organisation_out(actions.save_organisation(row, by=user), scope))
 
 
-class OrganisationDetail(OrganisationOut):
-    """An organisation with its contacts and networks."""
-
-    contacts: list[ContactOut]
-    networks: list[NetworkOut]
-
-
-class Organisations(Schema):
-    """One page of organisations."""
-
-    count: int
-    page: int
-    pages: int
-    results: list[OrganisationOut]
-
-
-class Networks(Schema):
-    """One page of networks."""
-
-    count: int
-    page: int
-    pages: int
-    results: list[NetworkOut]
-
-
-class Owners(Schema):
-    """Who owns something today: all claims, the winning one first."""
-
-    kind: str
-    value: str
-    claims: list[NetworkOut]
-
-
-@router.get("organisations", response=Organisations)
-def organisations(
-    request: HttpRequest, q: str = "", sector: str = "", kind: str = "", critical: str = "", active: str = "",
-    state: str = "", sort: str = "", page: int = 1,
-) -> dict[str, Any]:  # fmt: skip
-    """Organisations, 50 to a page. `critical` and `active` are yes or no."""
-    shown = ORGANISATIONS.shown(request.GET, with_counts(_checked(ORGANISATIONS, request)))
-    scope = queries.scope_of(asker(request))
-    return _paged(shown.page, [organisation_out(row, scope) for row in shown.page.object_list])
-
-
-@router.get("organisations/{pk}", response=OrganisationDetail)
-def organisation(request: HttpRequest, pk: UUID) -> dict[str, Any]:
+@router.get("organisations/{uuid:pk}", response=OrganisationDetail, summary="Get one organisation")
+def organisation(request: HttpRequest, pk: UUID) -> Any:
     """One organisation with its contacts and networks."""
-    found = queries.visible_to(asker(request)).filter(pk=pk).first()
-    if found is None:
-        raise HttpError(404, "There is no such organisation.")
+    found = _one(queries.visible_to(asker(request)), pk, "organisation")
     contacts = found.contacts.select_related("certificate")
     networks = found.networks.select_related("organisation")
     return {
@@ -124,65 +81,148 @@ def organisation(request: HttpRequest, pk: UUID) -> dict[str, Any]:
     }
 
 
-@router.get("networks", response=Networks)
-def networks(
-    request: HttpRequest, q: str = "", kind: str = "", source: str = "", sort: str = "", page: int = 1
-) -> dict[str, Any]:
-    """Networks, 50 to a page. `q` is an address, prefix, AS number, domain or a part of one."""
-    shown = NETWORKS.shown(request.GET, _checked(NETWORKS, request))
-    return _paged(shown.page, [network_out(row) for row in shown.page.object_list])
+@router.patch(
+    "organisations/{uuid:pk}", response=OrganisationOut, auth=writing, summary="Change an organisation"
+)
+def change_organisation(request: HttpRequest, pk: UUID, body: OrganisationChange) -> Any:
+    """Change what is given and leave everything else as it is."""
+    user = asker(request)
+    row = _one(queries.visible_to(user), pk, "organisation")
+    changes = body.dict(exclude_unset=True)
+    if "parent" in changes:
+        row.parent = _parent(user, changes.pop("parent"))
+    _set(row, changes)
+    return organisation_out(actions.save_organisation(row, by=user), queries.scope_of(user))
 
 
-@router.get("owners", response=Owners)
-def owners(request: HttpRequest, of: str) -> dict[str, Any]:
-    """Who owns an address, prefix, AS number or domain today."""
+@router.delete(
+    "organisations/{uuid:pk}", response={204: None}, auth=writing, summary="Remove an organisation"
+)
+def remove_organisation(request: HttpRequest, pk: UUID) -> Any:
+    """Remove an organisation with its contacts and networks. One that has history is refused: make it inactive instead."""
+    actions.remove_organisation(
+        _one(queries.visible_to(asker(request)), pk, "organisation"), by=asker(request)
+    )
+    return Status(204, None)
+
+
+@router.get("contacts", response=ListOf[ContactOut], summary="List contacts")
+def contacts(request: HttpRequest, filters: Query[ContactQuery], paging: Query[Paging]) -> Any:
+    """Whom to tell, by name."""
+    found = _filtered(CONTACTS, request, queries.contacts_visible_to(asker(request)))
+    return page(request, found, ("name", "pk"), paging, contact_out)
+
+
+@router.post("contacts", response={201: ContactOut}, auth=writing, summary="Add a contact")
+def add_contact(request: HttpRequest, body: ContactIn) -> Any:
+    """Add somebody to tell to an organisation."""
+    user, given = asker(request), body.dict()
+    owner, armored = _owner(user, given.pop("organisation")), given.pop("armored")
+    row = actions.save_contact(Contact(organisation=owner, **given), by=user, armored=armored)
+    return Status(201, contact_out(row))
+
+
+@router.patch("contacts/{uuid:pk}", response=ContactOut, auth=writing, summary="Change a contact")
+def change_contact(request: HttpRequest, pk: UUID, body: ContactChange) -> Any:
+    """Change what is given and leave everything else as it is."""
+    user = asker(request)
+    row = _one(queries.contacts_visible_to(user), pk, "contact")
+    changes = body.dict(exclude_unset=True)
+    armored = changes.pop("armored", None) or ""
+    _set(row, changes)
+    return contact_out(actions.save_contact(row, by=user, armored=armored))
+
+
+@router.delete("contacts/{uuid:pk}", response={204: None}, auth=writing, summary="Remove a contact")
+def remove_contact(request: HttpRequest, pk: UUID) -> Any:
+    """Remove a contact. Notices that went there stay."""
+    actions.remove_contact(
+        _one(queries.contacts_visible_to(asker(request)), pk, "contact"), by=asker(request)
+    )
+    return Status(204, None)
+
+
+@router.get("networks", response=ListOf[NetworkOut], summary="List networks")
+def networks(request: HttpRequest, filters: Query[NetworkQuery], paging: Query[Paging]) -> Any:
+    """Networks, by value. `q` finds what holds an address, too."""
+    found = _filtered(NETWORKS, request, queries.networks_visible_to(asker(request)))
+    return page(request, found, ("value", "pk"), paging, network_out)
+
+
+@router.post("networks", response={201: NetworkOut}, auth=writing, summary="Add a network")
+def add_network(request: HttpRequest, body: NetworkIn) -> Any:
+    """Add an address, prefix, AS number or domain to an organisation."""
+    user, given = asker(request), body.dict()
+    row = Network(organisation=_owner(user, given.pop("organisation")), **given)
+    return Status(201, network_out(actions.save_network(row, by=user)))
+
+
+@router.patch("networks/{uuid:pk}", response=NetworkOut, auth=writing, summary="Change a network")
+def change_network(request: HttpRequest, pk: UUID, body: NetworkChange) -> Any:
+    """Change what is given and leave everything else as it is. A day given as null is open."""
+    user = asker(request)
+    row = _one(queries.networks_visible_to(user), pk, "network")
+    changes = body.dict(exclude_unset=True)
+    for name in ("valid_from", "valid_to"):
+        if name in changes:
+            setattr(row, name, changes.pop(name))
+    if changes.get("value"):
+        row.kind = ""
+    _set(row, changes)
+    return network_out(actions.save_network(row, by=user))
+
+
+@router.delete("networks/{uuid:pk}", response={204: None}, auth=writing, summary="Remove a network")
+def remove_network(request: HttpRequest, pk: UUID) -> Any:
+    """Remove a network as if it had never been. To end it on a day, change `valid_to` instead."""
+    actions.remove_network(
+        _one(queries.networks_visible_to(asker(request)), pk, "network"), by=asker(request)
+    )
+    return Status(204, None)
+
+
+@router.get("owners", response=Owners, summary="Ask who owns something")
+def owners(
+    request: HttpRequest,
+    of: Annotated[
+        str,
+        Query(max_length=300, description="An address, prefix, AS number or domain.", examples=["192.0.2.7"]),
+    ],
+) -> Any:
+    """Who owns an address, prefix, AS number or domain today: every claim, the winning one first."""
     answer = look_up(of, queries.networks_visible_to(asker(request)), day=timezone.localdate())
     return {"kind": answer.kind, "value": answer.value, "claims": [network_out(row) for row in answer.claims]}
 
 
-def _checked(listing: Any, request: HttpRequest) -> Any:
-    """The visible rows; a bad filter is refused with its name instead of an empty page."""
-    user = asker(request)
-    source: Any = queries.networks_visible_to(user) if listing is NETWORKS else queries.visible_to(user)
-    listing.filtered(request.GET, source)
-    return source
+def _filtered(listing: Listing, request: HttpRequest, source: QuerySet[Any]) -> QuerySet[Any]:
+    """The rows that the page's own filters leave; a bad filter is refused with its name instead of an empty page."""
+    found: QuerySet[Any] = listing.filtered(request.GET, source)
+    return found
 
 
-def _paged(page: Any, results: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "count": page.paginator.count,
-        "page": page.number,
-        "pages": page.paginator.num_pages,
-        "results": results,
-    }
+def _one(rows: QuerySet[Any], pk: UUID, noun: str) -> Any:
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise HttpError(404, f"There is no such {noun}.")
+    return found
 
 
-def organisation_out(row: Organisation, scope: queries.Scope) -> dict[str, Any]:
-    """An organisation as OrganisationOut. What it is part of is told only to those who see that too."""
-    parent = row.parent_id if row.parent_id and scope.holds(row.state_id, str(row.parent_id)) else None
-    same = ("name", "short_name", "sector", "kind", "critical", "active", "website")
-    return {
-        "id": row.pk,
-        "state": row.state_id,
-        "parent": parent,
-        **{name: getattr(row, name) for name in same},
-    }
+def _owner(user: Any, pk: UUID) -> Organisation:
+    found = queries.visible_to(user).filter(pk=pk).first()
+    if found is None:
+        raise Refused(Problem("organisation", "There is no such organisation."))
+    return found
 
 
-def contact_out(row: Contact) -> dict[str, Any]:
-    """A contact as ContactOut."""
-    same = ("name", "role", "email", "phone", "language", "priority", "hours", "timezone", "active")
-    key = row.certificate
-    return {
-        "id": row.pk,
-        "key": key.fingerprint if key else "",
-        "key_status": key.status if key else "",
-        **{name: getattr(row, name) for name in same},
-    }
+def _parent(user: Any, pk: UUID | None) -> Organisation | None:
+    found = queries.visible_to(user).filter(pk=pk).first() if pk else None
+    if pk and found is None:
+        raise Refused(Problem("parent", "There is no such organisation."))
+    return found
 
 
-def network_out(row: Network) -> dict[str, Any]:
-    """A network as NetworkOut."""
-    same = ("kind", "value", "valid_from", "valid_to", "source")
-    owner = {"organisation": row.organisation_id, "organisation_name": row.organisation.name}
-    return {"id": row.pk, **owner, **{name: getattr(row, name) for name in same}}
+def _set(row: Any, changes: Mapping[str, Any]) -> None:
+    """Put the changes into the row; null means "leave it" where a column cannot be null."""
+    for name, value in changes.items():
+        if value is not None:
+            setattr(row, name, value)

@@ -94,7 +94,7 @@ class Question:
         `whole`: for files all of whose events are of the states and the time asked for (see `covers`).
         """
         of_file = () if whole else (pl.col("state").is_in(sorted(self.states)), *self._ranges())
-        asked = [*of_file, *self._narrowing()]
+        asked = [*of_file, *self.narrowing()]
         return reduce(and_, asked) if asked else pl.lit(True)
 
     def covers(self) -> pl.Expr:
@@ -109,9 +109,10 @@ class Question:
 
     def everything(self) -> bool:
         """Whether every event of a file that is covered is an answer."""
-        return next(self._narrowing(), None) is None
+        return next(self.narrowing(), None) is None
 
-    def _narrowing(self) -> Iterator[pl.Expr]:
+    def narrowing(self) -> Iterator[pl.Expr]:
+        """What is asked besides states and time: what an event of a file that is covered must still be."""
         yield from _of_organisations(self)
         yield from self._equalities()
         yield from self._addresses()

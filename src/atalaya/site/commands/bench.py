@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib
+import inspect
 import json
 import sys
 from pathlib import Path
 
-from atalaya.core.errors import BadInput
+from atalaya.core.errors import AtalayaError, BadInput
 
 ROOT = Path(__file__).resolve().parents[4]
 NOT_BENCHES = {"__init__", "measure", "provider"}
+
+
+class NotHere(AtalayaError):
+    """What a measurement compares with cannot be had on this machine."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,13 +25,24 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "bench",
         help="measure speed and size against their goals",
         description="Runs the measurements of bench/: CPU-seconds, ratios and bytes, medians of several runs. "
-        "Exits 1 when a goal is not held.",
+        "Exits 1 when a goal is not held, 2 when what NAME compares with cannot be had here.",
     )
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help=f"one of: {', '.join(names())}; all of them without"
     )
     parser.add_argument("--json", action="store_true", help="print a list of {name, value, unit, goal, held}")
+    parser.add_argument(
+        "--schema", type=Path, metavar="PATH", help="intelmq: the schema that its parser reads reports by"
+    )
+    parser.add_argument(
+        "--rows", type=_millions, metavar="M,M", help="pipeline: also measure files of so many million rows"
+    )
     parser.set_defaults(run=run)
+
+
+def _millions(text: str) -> list[int]:
+    """Numbers of million rows, "1,10,30", from the smallest."""
+    return sorted({int(part) for part in text.split(",")})
 
 
 def names() -> list[str]:
@@ -43,7 +59,14 @@ def run(options: argparse.Namespace) -> int:
     figures = []
     for name in [options.name] if options.name else names():
         print(f"measuring {name} ...", file=sys.stderr)
-        figures += importlib.import_module(f"bench.{name}").run()
+        measure = importlib.import_module(f"bench.{name}").run
+        wanted = inspect.signature(measure).parameters.keys() & {"schema", "rows"}
+        try:
+            figures += measure(**{key: getattr(options, key) for key in wanted})
+        except NotHere as error:
+            print(error, file=sys.stderr)
+            if options.name:
+                return 2
     if options.json:
         print(json.dumps([dataclasses.asdict(figure) for figure in figures], indent=1))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -15,18 +16,16 @@ from atalaya.apps.events.marks import actions, queries
 from atalaya.apps.events.models import Mark
 from atalaya.apps.events.queries import findings_visible_to
 from atalaya.apps.people.rights import Right, api_auth, asker
-from atalaya.core.errors import BadInput
+from atalaya.web.paging import ListOf, Moment, Paging, page
 
-router = Router(tags=["marks"])
-
-PAGE = 1000
+router = Router(tags=["marks"], auth=api_auth.needing(Right.READ_EVENTS))
 
 
 class MarkIn(Schema):
     """What is said of findings, by their ids. `kind`: solved, wrong or accepted; `until` for an accepted risk."""
 
     findings: list[str] = Field(max_length=actions.MOST)
-    kind: str
+    kind: Literal["solved", "wrong", "accepted"]
     reason: str = ""
     until: date | None = None
 
@@ -49,21 +48,13 @@ class MarkOut(Schema):
     ended_at: datetime | None
 
 
-class MarksOut(Schema):
-    """One page of marks, the latest first. `next` is the cursor of the following page, or null."""
-
-    count: int
-    marks: list[MarkOut]
-    next: str | None
-
-
 class MarkQuery(Schema):
     """Filters of marks."""
 
     finding: str = ""
-    kind: str = ""
+    kind: Literal["", "solved", "wrong", "accepted"] = ""
     in_force: bool | None = None
-    since: datetime | None = None
+    since: Moment | None = None
 
 
 def _out(one: Mark) -> MarkOut:
@@ -76,7 +67,12 @@ def _out(one: Mark) -> MarkOut:
     )
 
 
-@router.post("marks", response={201: list[MarkOut]}, auth=api_auth.needing(Right.MARK_FINDINGS))
+@router.post(
+    "marks",
+    response={201: list[MarkOut]},
+    summary="Say what became of findings",
+    auth=api_auth.needing(Right.READ_EVENTS, Right.MARK_FINDINGS),
+)
 def add_marks(request: HttpRequest, body: MarkIn) -> Status[list[MarkOut]]:
     """Say of findings that they are solved, wrong or accepted. All of them, or none when one is not yours (404)."""
     user, keys = asker(request), queries.keys_of(body.findings)
@@ -86,12 +82,10 @@ def add_marks(request: HttpRequest, body: MarkIn) -> Status[list[MarkOut]]:
     return Status(201, [_out(one) for one in made])
 
 
-@router.get("marks", response=MarksOut, auth=api_auth.needing(Right.READ_EVENTS))
-def list_marks(
-    request: HttpRequest, filters: Query[MarkQuery], limit: int = 100, cursor: str = ""
-) -> MarksOut:
-    """What was said of findings, the latest first, `limit` (at most 1,000) at a time."""
-    found = queries.visible_to(asker(request)).order_by("-at", "pk")
+@router.get("marks", response=ListOf[MarkOut], summary="List marks")
+def list_marks(request: HttpRequest, filters: Query[MarkQuery], paging: Query[Paging]) -> Any:
+    """What was said of findings, the latest first."""
+    found = queries.visible_to(asker(request))
     if filters.finding:
         found = found.filter(finding__in=queries.keys_of([filters.finding]))
     if filters.kind:
@@ -100,14 +94,15 @@ def list_marks(
         found = found.filter(queries.IN_FORCE) if filters.in_force else found.exclude(queries.IN_FORCE)
     if filters.since:
         found = found.filter(at__gte=filters.since)
-    if cursor and (not cursor.isdecimal() or len(cursor) > 12):
-        raise BadInput("The cursor is not one that this API gave.", advice="Start without a cursor.")
-    offset, size, total = int(cursor or 0), max(1, min(limit, PAGE)), found.count()
-    rows = [_out(one) for one in found[offset : offset + size]]
-    return MarksOut(count=total, marks=rows, next=str(offset + size) if offset + size < total else None)
+    return page(request, found, ("-at", "pk"), paging, _out)
 
 
-@router.delete("marks/{uuid:mark_id}", response={204: None}, auth=api_auth.needing(Right.MARK_FINDINGS))
+@router.delete(
+    "marks/{uuid:mark_id}",
+    response={204: None},
+    summary="Take a word back",
+    auth=api_auth.needing(Right.READ_EVENTS, Right.MARK_FINDINGS),
+)
 def take_mark_back(request: HttpRequest, mark_id: UUID) -> Status[None]:
     """Take a word back: the finding is again what it was before."""
     user = asker(request)
