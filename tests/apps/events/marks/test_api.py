@@ -42,8 +42,8 @@ def test_it_marks_and_reads_marks(owned: World, finding: Finding) -> None:
     assert answer.status_code == 201
     assert answer.json()[0]["finding"] == str(finding.pk)
     listed = client(owned.member).get("/api/v1/marks", {"in_force": "true"}).json()
-    assert (listed["count"], listed["marks"][0]["until"], listed["next"]) == (1, until, None)
-    row = client(owned.handler).get("/api/v1/findings").json()["findings"][0]
+    assert (listed["count"], listed["results"][0]["until"], listed["next"]) == (1, until, None)
+    row = client(owned.handler).get("/api/v1/findings").json()["results"][0]
     assert (row["word"], row["status"], row["said_solved_seen_again"]) == ("accepted", "accepted", 0)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest
-from ninja import Query, Router, Schema, Status
+from ninja import Path, Query, Router, Schema, Status
 from ninja.errors import HttpError
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from atalaya.apps.events.marks import actions, queries
 from atalaya.apps.events.models import Mark
@@ -21,9 +21,33 @@ from atalaya.web.paging import ListOf, Moment, Paging, page
 router = Router(tags=["marks"], auth=api_auth.needing(Right.READ_EVENTS))
 
 
+SAID: dict[str, Any] = {
+    "findings": ["-4611686018427387904"],
+    "kind": "solved",
+    "reason": "The port is closed since this morning.",
+    "until": None,
+}
+MARK: dict[str, Any] = {
+    "id": "5b1f4a52-6f0e-4b6e-9a53-0d3b6f6c8a44",
+    "finding": "-4611686018427387904",
+    "organisation": "0c2f4a52-6f0e-4b6e-9a53-0d3b6f6c8a11",
+    "kind": "solved",
+    "reason": "The port is closed since this morning.",
+    "until": None,
+    "at": "2026-11-20T11:00:02Z",
+    "by": "Port Authority",
+    "verdict": "",
+    "answer": "",
+    "answered_at": None,
+    "end": "",
+    "ended_at": None,
+}
+
+
 class MarkIn(Schema):
     """What is said of findings, by their ids. `kind`: solved, wrong or accepted; `until` for an accepted risk."""
 
+    model_config = ConfigDict(json_schema_extra={"example": SAID})
     findings: list[str] = Field(max_length=actions.MOST)
     kind: Literal["solved", "wrong", "accepted"]
     reason: str = ""
@@ -33,6 +57,7 @@ class MarkIn(Schema):
 class MarkOut(Schema):
     """One word of an owner. `end` is empty while it is in force; `verdict` while the team has not answered."""
 
+    model_config = ConfigDict(json_schema_extra={"example": MARK})
     id: UUID
     finding: str
     organisation: UUID
@@ -51,10 +76,10 @@ class MarkOut(Schema):
 class MarkQuery(Schema):
     """Filters of marks."""
 
-    finding: str = ""
-    kind: Literal["", "solved", "wrong", "accepted"] = ""
-    in_force: bool | None = None
-    since: Moment | None = None
+    finding: str = Field("", description="Number of a finding.")
+    kind: Literal["", "solved", "wrong", "accepted"] = Field("", description="What was said.")
+    in_force: bool | None = Field(None, description="Whether it still holds.")
+    since: Moment | None = Field(None, description="Said since.")
 
 
 def _out(one: Mark) -> MarkOut:
@@ -103,7 +128,9 @@ def list_marks(request: HttpRequest, filters: Query[MarkQuery], paging: Query[Pa
     summary="Take a word back",
     auth=api_auth.needing(Right.READ_EVENTS, Right.MARK_FINDINGS),
 )
-def take_mark_back(request: HttpRequest, mark_id: UUID) -> Status[None]:
+def take_mark_back(
+    request: HttpRequest, mark_id: Annotated[UUID, Path(description="Its identifier.")]
+) -> Status[None]:
     """Take a word back: the finding is again what it was before."""
     user = asker(request)
     try:
