@@ -36,8 +36,10 @@ START = 1_767_225_600
 """2026-01-01 00:00 UTC: all events are of this day."""
 
 
-def run() -> list[Figure]:
-    """Measure and return the figures with their goals."""
+def run(rows: list[int] | None = None) -> list[Figure]:
+    """Measure and return the figures with their goals. `rows`: only how files of so many million rows grow."""
+    if rows:
+        return sizes(rows)
     with tempfile.TemporaryDirectory(prefix="atalaya-bench-") as folder:
         short, long = Path(folder) / "short.csv", Path(folder) / "long.csv.gz"
         generate(short, ROWS)
@@ -69,6 +71,29 @@ def _figures(pairs: list[tuple[float, dict[str, Any]]], ten: dict[str, Any]) -> 
         ),
         Figure("CPU for a packed file of 10,000,000 rows", ten["cpu"], "CPU-s"),
     ]
+
+
+def sizes(millions: list[int]) -> list[Figure]:
+    """CPU per row and memory of packed files of so many million rows, each held against the shortest of them."""
+    found: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory(prefix="atalaya-bench-") as folder:
+        for number in millions:
+            path = Path(folder) / f"long-{number}.csv.gz"
+            generate(path, ROWS * number)
+            one = _part("process", path)
+            found.append({"cpu": one["cpu"] / number, "peak": one["peak"]})
+            path.unlink()
+    figures = []
+    for number, one in zip(millions, found, strict=True):
+        text, first = f"{number},000,000 rows", number == millions[0]
+        cpu, peak = one["cpu"] / found[0]["cpu"], one["peak"] / found[0]["peak"]
+        figures += [
+            Figure(f"CPU for a million rows, {text}", one["cpu"], "CPU-s"),
+            Figure("  against the shortest file", cpu, "times", goal=None if first else 1.2),
+            Figure(f"peak memory, {text}", one["peak"], "MiB", goal=1536),
+            Figure("  against the shortest file", peak, "times", goal=None if first else 1.2),
+        ]
+    return figures
 
 
 def _part(name: str, path: Path) -> dict[str, Any]:
