@@ -10,7 +10,17 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, r
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-NO_PAGES = ("api", "health", "set_language", "account_logout", "export", "all_certificates", "json", "csv")
+NO_PAGES = (
+    "api",
+    "health",
+    "set_language",
+    "account_logout",
+    "export",
+    "all_certificates",
+    "json",
+    "csv",
+    "suggest",
+)
 """Parts of names of addresses that answer with something other than a page, or end the session."""
 
 

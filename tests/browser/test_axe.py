@@ -39,10 +39,11 @@ def test_it_finds_no_barrier_on_any_page(visitor: Visitor, world: World, view: d
     language = "es" if view["color_scheme"] == "dark" else "en"
     page = visitor.page({**cookies_of(world, world.admin), "django_language": language}, **view)
     found: dict[str, list[str]] = {}
+    wall = "meta-refresh: "  # turning its pages by itself is what a wall display is for
     wide: dict[str, int] = {}
     for name, address in open_to(page):
         page.goto(address)
-        if here := problems(page):
+        if here := [one for one in problems(page) if name != "desk:wall" or not one.startswith(wall)]:
             found[name] = here[:6]
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if over > 0:

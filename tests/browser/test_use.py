@@ -105,10 +105,11 @@ def test_it_folds_the_filters_on_a_telephone_without_script(visitor: Visitor, wo
     page = visitor.page(
         cookies_of(world, world.lead), viewport={"width": 390, "height": 844}, java_script_enabled=False
     )
-    for address, field in (("/events/findings/", "Status"), ("/events/", "Class")):
+    folds = (("/events/findings/", "Status", "Filter the list"), ("/events/", "Class", "Ask by fields"))
+    for address, field, fold in folds:
         page.goto(address)
         expect(page.get_by_label(field, exact=True)).to_be_hidden()
-        page.get_by_text("Filter the list").click()
+        page.get_by_text(fold, exact=True).click()
         expect(page.get_by_label(field, exact=True)).to_be_visible()
     page.goto("/events/findings/?status=now")
     expect(page.get_by_label("Status", exact=True)).to_be_visible()

@@ -160,7 +160,7 @@ def test_it_asks_the_database_a_bounded_number_of_times(
 ) -> None:
     client = country.client(country.lead)
     client.get("/")
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(48):
         client.get("/")
 
 

@@ -485,7 +485,10 @@ def test_it_finds_the_tasks_of_every_app(monkeypatch: pytest.MonkeyPatch) -> Non
         "registry",
         "events",
         "collection",
+        "ownership",
+        "warning",
         "notices",
+        "portal",
         "desk",
     }
 
