@@ -80,15 +80,18 @@ def server(_collected: None, transactional_db: None) -> Iterator[str]:
 
     application: Callable[..., Any] = get_wsgi_application()
 
-    def answer(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
-        mine = threading.get_ident()
+    def answer(environ: dict[str, Any], start: Any) -> list[bytes]:
+        # Whole and at once: an answer that the browser did not wait for would end later, when it is collected as garbage,
+        # and would close the connections of whatever its thread does then.
         try:
-            yield from application(environ, start)
+            found = application(environ, start)
+            try:
+                return [b"".join(found)]
+            finally:
+                getattr(found, "close", lambda: None)()
         finally:
-            # A connection that a thread keeps would stop the test database from being taken away. But an answer that the
-            # browser did not wait for ends when it is collected as garbage, in whichever thread: not with its connections.
-            if threading.get_ident() == mine:
-                connections.close_all()
+            # A connection that a thread keeps would stop the test database from being taken away.
+            connections.close_all()
 
     listening: Any = create_server(  # type: ignore[no-untyped-call]
         answer, host="127.0.0.1", port=0, threads=2

@@ -19,7 +19,7 @@ from atalaya.core.store import EventTable, Question
 from atalaya.core.store import facets as store
 from atalaya.web.templatetags.ui import SEVERITY_NAMES
 
-SHOWN = 6
+SHOWN = 5
 """Values shown of each field."""
 READ = 40
 """Values counted of each: some may be left out, as organisations that the reader may not see."""

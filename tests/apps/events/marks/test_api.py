@@ -60,9 +60,9 @@ def test_it_takes_a_mark_back(owned: World, finding: Finding) -> None:
     [
         ("member", ("events:read",), 403),
         ("reader", (), 403),
-        ("other_member", (), 404),
-        ("foreign_member", (), 404),
-        ("foreign_handler", (), 404),
+        ("other_member", (), 422),
+        ("foreign_member", (), 422),
+        ("foreign_handler", (), 422),
     ],
 )
 def test_it_takes_no_mark_of_others(

@@ -16,6 +16,7 @@ from atalaya.apps.events.marks import actions, queries
 from atalaya.apps.events.models import Mark
 from atalaya.apps.events.queries import findings_visible_to
 from atalaya.apps.people.rights import Right, api_auth, asker
+from atalaya.core.errors import BadInput
 from atalaya.web.paging import ListOf, Moment, Paging, page
 
 router = Router(tags=["marks"], auth=api_auth.needing(Right.READ_EVENTS))
@@ -99,10 +100,10 @@ def _out(one: Mark) -> MarkOut:
     auth=api_auth.needing(Right.READ_EVENTS, Right.MARK_FINDINGS),
 )
 def add_marks(request: HttpRequest, body: MarkIn) -> Status[list[MarkOut]]:
-    """Say of findings that they are solved, wrong or accepted. All of them, or none when one is not yours (404)."""
+    """Say of findings that they are solved, wrong or accepted. All of them, or none when one is not yours."""
     user, keys = asker(request), queries.keys_of(body.findings)
     if findings_visible_to(user).filter(pk__in=keys).count() != len(set(keys)):
-        raise HttpError(404, "There is no such finding.")
+        raise BadInput("findings: there is no such finding.", advice="Give ids of your own findings.")
     made = actions.mark(keys, by=user, kind=body.kind, reason=body.reason, until=body.until)
     return Status(201, [_out(one) for one in made])
 
