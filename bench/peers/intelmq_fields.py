@@ -12,6 +12,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,4 +103,5 @@ def write() -> None:
 
 
 if __name__ == "__main__":
-    {"parse": parse, "check": check, "write": write}[sys.argv[1]](*sys.argv[2:])
+    commands: dict[str, Callable[..., None]] = {"parse": parse, "check": check, "write": write}
+    commands[sys.argv[1]](*sys.argv[2:])
