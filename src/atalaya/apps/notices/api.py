@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -111,11 +111,7 @@ class NoticeQuery(Schema):
     since: str = Field("", description="Begun since this day, YYYY-MM-DD.", examples=["2026-11-01"])
 
 
-class Reason(Schema):
-    """Why, for the audit log."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"reason": "The owner was told by telephone."}})
-    reason: str = Field("", max_length=400)
+Reason = Annotated[str, Query(max_length=400, description="Why, for the audit log.")]
 
 
 @router.get("notices", response=ListOf[NoticeOut], summary="List notices")
@@ -134,19 +130,17 @@ def notice(request: HttpRequest, notice_id: UUID) -> Any:
 
 
 @router.post("notices/{uuid:notice_id}/hold", response=NoticeOut, auth=sending, summary="Hold a notice back")
-def hold(request: HttpRequest, notice_id: UUID, body: Reason | None = None) -> Any:
+def hold(request: HttpRequest, notice_id: UUID, reason: Reason = "") -> Any:
     """Keep a notice back until somebody releases it."""
-    reason = body.reason if body else ""
     return _out(actions.hold(_one(request, notice_id), by=asker(request), reason=reason))
 
 
 @router.post(
     "notices/{uuid:notice_id}/release", response=NoticeOut, auth=sending, summary="Release a held notice"
 )
-def release(request: HttpRequest, notice_id: UUID, body: Reason | None = None) -> Any:
+def release(request: HttpRequest, notice_id: UUID, reason: Reason = "") -> Any:
     """Let a held notice go on at once. What its marking or a key that cannot be used forbids stays held: that is decided
     on the notice's page, by somebody who sees why."""
-    reason = body.reason if body else ""
     return _out(actions.release(_one(request, notice_id), by=asker(request), reason=reason))
 
 
