@@ -206,3 +206,17 @@ def test_the_examples_of_the_documentation_run(
     assert len(blocks) == 6
     exec(compile("\n".join(blocks), "docs/api.md", "exec"), {})
     assert Organisation.objects.filter(name="Water Board", networks__value="198.51.100.0/24").exists()
+
+
+def test_it_packs_the_same_file_into_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+
+    def request(_self: Client, _method: str, _path: str, _params: Any, body: bytes, _kind: str) -> Any:
+        sent.append(body)
+        return {"status": "done", "new": True}
+
+    monkeypatch.setattr(Client, "request", request)
+    for now in (1_800_000_000.0, 1_900_000_000.0):
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        Client("https://node.example", "atl_x").send_events([{"source.ip": "192.0.2.7"}])
+    assert sent[0] == sent[1]

@@ -125,7 +125,8 @@ class Client:
         return self._send(path.read_bytes(), {"feed": feed, "name": name or path.name}, wait)
 
     def _send(self, body: bytes, params: Mapping[str, Param], wait: float) -> Object:
-        packed = body if body[:2] == b"\x1f\x8b" else gzip.compress(body, compresslevel=6)
+        # Without the time of packing: sent again, the same file has to be the same bytes.
+        packed = body if body[:2] == b"\x1f\x8b" else gzip.compress(body, compresslevel=6, mtime=0)
         told: Object = self.request("POST", "events", params, packed, "application/octet-stream")
         pause = PAUSE_SECONDS
         while told["status"] not in ("done", "failed") and wait > 0:

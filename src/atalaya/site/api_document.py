@@ -107,7 +107,8 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Document
 
 def _errors(path: str, body: bool) -> list[int]:
     found = [401, 403, 422, 429, 503]
-    return sorted(found + ([404] if "{" in path else []) + ([400, 413] if body else []))
+    # A body, too, may name things.
+    return sorted(found + ([404] if "{" in path or body else []) + ([400, 413] if body else []))
 
 
 def _problem(status: int) -> Document:
