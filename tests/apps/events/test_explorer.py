@@ -242,7 +242,7 @@ def test_it_takes_the_line_in_the_api(seen: World) -> None:
     _, secret = people.create_token(seen.handler, by=seen.handler, name="x", scopes=["events:read"])
     head = {"Authorization": f"Bearer {secret}"}
     answer = seen.stranger.get("/api/v1/events", {"q": "org:none"}, headers=head).json()
-    assert [one["source.ip"] for one in answer["events"]] == [NOBODY]
+    assert [one["source.ip"] for one in answer["results"]] == [NOBODY]
     wrong = seen.stranger.get("/api/v1/events", {"q": "clas:x"}, headers=head)
     assert wrong.status_code == 422 and "There is no field clas." in wrong.content.decode()
 
