@@ -231,6 +231,7 @@ def test_it_gives_a_one_time_password_and_ends_sessions(world: World) -> None:
 
 
 def test_it_makes_the_first_administrator_only_on_an_empty_node(db: None) -> None:
+    actions.create_user(by=None, email="member@example.org", name="Member", role="member")
     made = actions.first_administrator()
     assert made is not None
     user, once = made

@@ -34,9 +34,12 @@ LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 def first_administrator() -> tuple[User, str] | None:
-    """On a node without any user: make the administrator and return him with his one-time password."""
+    """On a node where nobody works yet: make the administrator and return him with his one-time password.
+
+    Members of organisations, as the demonstration has them, do not run the node.
+    """
     with transaction.atomic():
-        if User.objects.exists():
+        if User.objects.exclude(role=Role.MEMBER).exists():
             return None
         return create_user(
             by=None,
