@@ -10,13 +10,7 @@ from typing import Any
 import polars as pl
 
 from atalaya.core.store import Question
-
-ORDERS: dict[str, tuple[str, ...]] = {
-    "newest": ("time_source", "raw_file", "raw_row"),
-    "oldest": ("time_source", "raw_file", "raw_row"),
-    "address": ("source_ip_key", "source_ip", "source_port", "time_source", "raw_file", "raw_row"),
-}
-"""What each order of `Question` sorts by: the first column of "newest" downwards, everything else upwards, null last."""
+from atalaya.core.store.reading import ORDERS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,8 @@ TYPES = {
     "first_seen": "timestamptz", "last_seen": "timestamptz", "changed_at": "timestamptz",
 }  # fmt: skip
 """PostgreSQL types of the columns that are not texts."""
+ARRAYS = ", ".join(f"%s::{TYPES.get(name, 'varchar')}[]" for name in COLUMNS)
+"""What PostgreSQL's `unnest` is given: one array for each column."""
 LENGTHS = {"feed": 80, "taxonomy": 40, "type": 40, "identifier": 120, "address": 255, "malware": 120}
 """Characters that the text columns hold; longer values are cut, the event keeps the whole."""
 
@@ -134,7 +136,7 @@ WITH told AS (
 """.format(  # noqa: S608
     table=TABLE,
     columns=", ".join(COLUMNS),
-    arrays=", ".join(f"%s::{TYPES.get(name, 'varchar')}[]" for name in COLUMNS),
+    arrays=ARRAYS,
     back=f"{TABLE}.status IN ('gone', 'solved') AND excluded.last_seen > {TABLE}.changed_at",
     latest=f"excluded.last_seen >= {TABLE}.last_seen",
 )
@@ -217,8 +219,7 @@ def restate(told: pl.DataFrame) -> None:
     if rows.is_empty():
         return
     if connection.vendor == "postgresql":
-        arrays = ", ".join(f"%s::{TYPES.get(name, 'varchar')}[]" for name in COLUMNS)
-        statement = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) SELECT * FROM unnest({arrays}) {RESTATE}"  # noqa: S608
+        statement = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) SELECT * FROM unnest({ARRAYS}) {RESTATE}"  # noqa: S608
         with connection.cursor() as cursor:
             cursor.execute(statement, [rows[name].to_list() for name in COLUMNS])
     else:

@@ -72,7 +72,7 @@ def _moved(root: Path, path: str, state: str, networks: Networks) -> pl.DataFram
 
 
 def _differ(one: pl.DataFrame, other: pl.DataFrame) -> pl.Series:
-    """In which rows the owners are not the same. The list of all claims is compared where it can differ: it is costly."""
+    """In which rows the owner, the network that made it one, or any of the claims is not the same."""
     apart = one["owner"].ne_missing(other["owner"]) | one["owner_by"].ne_missing(other["owner_by"])
     return apart | _text(one["owners"]).ne_missing(_text(other["owners"]))
 

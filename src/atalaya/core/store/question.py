@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
-from operator import and_, or_
+from operator import and_
 from typing import Literal, Protocol
 
 import polars as pl
 
 from atalaya.core.pipeline.address import signed
 from atalaya.core.store import addresses
-from atalaya.core.store.ask.compiled import compiled
+from atalaya.core.store.ask.compiled import claimed, compiled
 from atalaya.core.store.ask.tree import Node
 
 Order = Literal["newest", "oldest", "address"]
@@ -137,7 +137,7 @@ class Question:
             if value is not None and value != "":
                 yield pl.col(name).eq(value)
         if self.owner:
-            yield _claimed_by(self.owner)
+            yield claimed([self.owner])
         if self.unowned:
             yield pl.col("owner").is_null()
         if self.domain:
@@ -162,11 +162,4 @@ class Question:
 
 def _of_organisations(question: Question) -> Iterator[pl.Expr]:
     if question.organisations is not None:
-        yield reduce(or_, map(_claimed_by, sorted(question.organisations)), pl.lit(False))
-
-
-def _claimed_by(owner: str) -> pl.Expr:
-    """A file has `owners` only where there are several: see `layout.write_part`."""
-    return (pl.col("owner") == owner).fill_null(False) | pl.col("owners").list.contains(owner).fill_null(
-        False
-    )
+        yield claimed(sorted(question.organisations))

@@ -92,16 +92,17 @@ def answers(root: Path, files: pl.DataFrame, question: Question) -> pl.LazyFrame
 def rows(root: Path, files: pl.DataFrame, question: Question) -> pl.DataFrame:
     """One page of events, all columns."""
     if question.order == "address":
-        found = answers(root, candidates(files, question), question).sort(*_ORDER["address"], nulls_last=True)
+        found = answers(root, candidates(files, question), question).sort(*ORDERS["address"], nulls_last=True)
         return found.slice(question.offset, question.limit).collect()
     return _by_time(root, candidates(files, question), question)
 
 
-_ORDER = {
+ORDERS: dict[str, tuple[str, ...]] = {
     "newest": ("time_source", "raw_file", "raw_row"),
     "oldest": ("time_source", "raw_file", "raw_row"),
     "address": ("source_ip_key", "source_ip", "source_port", "time_source", "raw_file", "raw_row"),
 }
+"""What each order of `Question` sorts by: the first column of "newest" downwards, everything else upwards, null last."""
 
 
 def _by_time(root: Path, files: pl.DataFrame, question: Question) -> pl.DataFrame:
@@ -112,7 +113,7 @@ def _by_time(root: Path, files: pl.DataFrame, question: Question) -> pl.DataFram
     while days and needed > 0:
         now, days, step = days[:step], days[step:], step * 4
         some = answers(root, files.filter(pl.col("day").is_in(now)), question)
-        part = some.sort(*_ORDER["newest"], descending=[newest, False, False]).head(needed).collect()
+        part = some.sort(*ORDERS["newest"], descending=[newest, False, False]).head(needed).collect()
         needed -= part.height
         found.append(part)
     return pl.concat(found).slice(question.offset, question.limit)

@@ -75,7 +75,7 @@ def _plain(field: Field, values: Sequence[Value]) -> pl.Expr:
                 sorted({n for one in values for n in checks.ranks(field, one)})
             )
         case "owner":
-            return _claimed(texts)
+            return claimed(texts)
         case "registry":
             return pl.col("owner").is_in(texts)
         case "since":
@@ -91,7 +91,8 @@ def _plain(field: Field, values: Sequence[Value]) -> pl.Expr:
 FEW = 20
 
 
-def _claimed(owners: list[str]) -> pl.Expr:
+def claimed(owners: list[str]) -> pl.Expr:
+    """Whether one of these organisations has a claim on an event."""
     # A file has `owners` only where there are several: see `layout.write_part`.
     alone = pl.col("owner").is_in(owners).fill_null(False)
     if len(owners) <= FEW:
