@@ -117,10 +117,13 @@ def process(ingest_id: UUID | str, *, by: User | None = None, wait: bool = False
     try:
         with raw.locked(ingest.sha256, wait=wait) as path:
             ingest.refresh_from_db()
-            if ingest.status in (Waiting, Running):
-                _store(ingest, path)
+            revision = registry.revision()
+            told = _store(ingest, path) if ingest.status in (Waiting, Running) else None
             if ingest.status == Stored:
-                _update_findings(ingest, by=by)
+                # With another registry the events may have other owners by now than those that are remembered.
+                same = registry.revision() == revision
+                _update_findings(ingest, told if same else None, by=by)
+                _attribute_again(ingest, revision)
     except reading.NothingRead as error:
         _fail(ingest, error, by=by, rejects=error.rejects.table(), rows=error.rows_read)
     except BadInput as error:
@@ -130,10 +133,12 @@ def process(ingest_id: UUID | str, *, by: User | None = None, wait: bool = False
     return ingest
 
 
-def _store(ingest: Ingest, path: Path) -> None:
-    """Rows into the event table, in one commit; then counts and rejected rows into the database."""
+def _store(ingest: Ingest, path: Path) -> pl.DataFrame | None:
+    """Rows into the event table, in one commit; then counts and rejected rows into the database.
+
+    Returns the file's sightings if they are still at hand.
+    """
     feed = reading.feed_of(ingest.feed, ingest.name, path, state=ingest.state_id)
-    revision = registry.revision()
     Ingest.objects.filter(pk=ingest.pk).update(status=Running, feed=feed.code)
     batches = reading.Reading(ingest, path, feed)
     result = run(
@@ -145,8 +150,15 @@ def _store(ingest: Ingest, path: Path) -> None:
         observed_at=ingest.received_at,
     )
     _save_counts(ingest, path, feed, result, batches.problem)
+    return result.sightings
+
+
+def _attribute_again(ingest: Ingest, revision: object) -> None:
+    """Ask for attribution when the registry has changed since `revision`.
+
+    The file's events and findings may have the owners of before, and whoever looked through history did not see them.
+    """
     if registry.revision() != revision:
-        # These events may have the owners of before; whoever looked through history did not see them.
         with transaction.atomic():
             announce("registry.networks.changed", state=ingest.state_id)
 
@@ -192,9 +204,12 @@ def _storable(text: str | None, most: int) -> str:
     return (text or "").replace("\0", "\ufffd")[:most]
 
 
-def _update_findings(ingest: Ingest, *, by: User | None) -> None:
-    """Findings in key order, slice by slice, each together with how far we are: no count is ever added twice."""
-    sightings = event_table().findings_of(ingest.state_id, ingest.sha256)
+def _update_findings(ingest: Ingest, told: pl.DataFrame | None, *, by: User | None) -> None:
+    """Findings in key order, slice by slice, each together with how far we are: no count is ever added twice.
+
+    `told` spares reading the file's sightings from the table.
+    """
+    sightings = event_table().findings_of(ingest.state_id, ingest.sha256) if told is None else told
     if ingest.findings_upto is not None:
         sightings = sightings.filter(pl.col("finding") > ingest.findings_upto)
     with findings.room():

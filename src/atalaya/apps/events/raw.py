@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from django.conf import settings
+from isal import igzip
 
 from atalaya.core.errors import BadInput, Temporary, TooLarge
 
 CHUNK = 128 * 1024
 ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 """First bytes of files that are compressed already."""
+_LEVEL = 2
+"""Packs a fifth of the time that zlib's level 3 takes, into 7 % more room."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,9 @@ def pack(sha256: str) -> None:
     if not packed.exists():
         handle, name = tempfile.mkstemp(prefix=".packing-", dir=plain.parent)
         with plain.open("rb") as source, os.fdopen(handle, "wb") as target:
-            with gzip.GzipFile(fileobj=target, mode="wb", compresslevel=3, mtime=0, filename="") as stream:
+            with igzip.IGzipFile(
+                filename="", mode="wb", compresslevel=_LEVEL, fileobj=target, mtime=0
+            ) as stream:
                 shutil.copyfileobj(source, stream, CHUNK)
             target.flush()
             os.fsync(target.fileno())

@@ -27,6 +27,7 @@ def no_rejects() -> pl.DataFrame:
 class Result:
     """Counts for one file: `rows_read == kept + doubled + rejected`, always.
 
+    `sightings` are the file's findings as `EventTable.findings_of` tells them, None where they have to be read there.
     `rejects` holds up to `limits.REJECTS_KEPT` rows one by one (count 1) and the rest by field and reason (row null,
     count > 0); it is empty when the file had been committed before. `committed` is False then: nothing was added.
     """
@@ -39,6 +40,7 @@ class Result:
     last_event_at: datetime | None
     committed: bool
     rejects: pl.DataFrame = field(default_factory=no_rejects, compare=False)
+    sightings: pl.DataFrame | None = field(default=None, compare=False)
 
     def counts(self) -> dict[str, Any]:
         """The counts as commit metadata holds them: JSON values only."""

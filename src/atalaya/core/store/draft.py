@@ -17,12 +17,15 @@ from atalaya.core.pipeline.dedupe import Keys, contains
 from atalaya.core.pipeline.result import Result
 from atalaya.core.pipeline.same import Events, split
 from atalaya.core.store import layout, reading
+from atalaya.core.store.findings import Sightings
 
 if TYPE_CHECKING:
     from atalaya.core.store.table import EventTable
 
 _ATTEMPTS = 100
 """Times that a commit is tried when other processes commit at the same time."""
+MOST_SIGHTINGS = 2_000_000
+"""Sightings that are remembered while a file is written; of a file with more they are read back from the table."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Draft:
         self._compared = set(table.manifest()["path"])
         self._parts: list[Part] = []
         self._number = 0
+        self._sightings: Sightings | None = Sightings()
 
     def seen(self, groups: set[tuple[date, str]]) -> Keys:
         """Keys of the events that the table holds of some days and feeds."""
@@ -54,6 +58,10 @@ class Draft:
         """Write events, sorted by source_ip_key and not doubled, to disk: one file for each day."""
         for day, part in _by_day(events.rows):
             self._parts.append(self._written(day, Events(part, events.same)))
+        if self._sightings is not None:
+            self._sightings.add(events.rows, events.same)
+            if len(self._sightings) > MOST_SIGHTINGS:
+                self._sightings = None
 
     def commit(self, result: Result) -> Result:
         """Make all events visible at once and record the counts; returns them as they are recorded.
@@ -67,11 +75,14 @@ class Draft:
             if table.transaction_version(name) is not None:
                 return Result.recorded(self._table.committed(self.state, self.sha256) or {})
             doubled = self._drop_doubled(table)
+            if doubled:
+                self._sightings = None
             result = replace(result, kept=result.kept - doubled, doubled=result.doubled + doubled)
             told = {layout.COUNTS: {"file": name, **result.counts()}}
             if layout.commit(table, [part.action for part in self._parts], metadata=told, application=name):
                 self._parts = []
-                return result
+                told = None if self._sightings is None else self._sightings.table()
+                return replace(result, sightings=told)
         raise Temporary("The event table is too busy: the file could not be committed.")
 
     def discard(self) -> None:

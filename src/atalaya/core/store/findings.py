@@ -1,4 +1,4 @@
-"""What one feed file says about findings: read back from the committed events, so that it can be done again."""
+"""What events say about findings: summed while they are written, or read back from the table, so that it can be done again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from operator import and_
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import hosts
+from atalaya.core.pipeline.same import NOTHING, Same
+from atalaya.core.schema.columns import polars_schema
 from atalaya.core.store import layout, reading
 
 COLUMNS: dict[str, pl.DataType] = {
@@ -30,21 +33,97 @@ COLUMNS: dict[str, pl.DataType] = {
     "last_seen": pl.Datetime("us", "UTC"),
     "count": pl.Int64(),
 }
-"""Columns of `of_file`."""
+"""Columns of `Sightings.table`."""
 
 _READ = (
     "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
     "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url", "source_account",
 )  # fmt: skip
+FOLDED = 500_000
+"""Rows that wait at least before findings are summed again: memory follows the findings, not the events."""
+
+
+class Sightings:
+    """The findings with an owner that some events tell of: events go in part by part, one row a finding comes out.
+
+    First and last sight and count are of all events; everything else is of one of the latest sightings.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[pl.DataFrame] = []
+        self._waiting = self._known = 0
+
+    def add(self, events: pl.DataFrame, same: Same = NOTHING) -> None:
+        """Count some events. `same` has the columns with one value in all rows; a column in neither is empty."""
+        if "owner" not in events.columns:
+            return
+        owned = events if not events["owner"].null_count() else events.filter(pl.col("owner").is_not_null())
+        if owned.is_empty():
+            return
+        time = owned["time_source"].to_physical()
+        part = _summed(owned["finding"].to_numpy(), time, time, np.ones(owned.height, np.int64))
+        told = [owned[name] if name in owned.columns else _alike(name, same, owned.height) for name in _READ]
+        self._keep(pl.concat([part.drop("row"), pl.DataFrame(told)[part["row"]]], how="horizontal"))
+
+    def _keep(self, part: pl.DataFrame) -> None:
+        self._parts.append(part)
+        self._waiting += part.height
+        if self._waiting > max(FOLDED, 2 * self._known):
+            self._fold()
+
+    def _fold(self) -> None:
+        """Make one part of all: each finding once."""
+        rows = pl.concat(self._parts, rechunk=True)
+        first, last = rows["first_seen"].to_physical(), rows["last_seen"].to_physical()
+        sums = _summed(rows["finding"].to_numpy(), first, last, rows["count"].to_numpy())
+        told = rows.select(_READ)[sums["row"]]
+        self._parts = [pl.concat([sums.drop("row"), told], how="horizontal")]
+        self._known = self._waiting = sums.height
+
+    def __len__(self) -> int:
+        """Rows held: at least the number of findings."""
+        return self._waiting
+
+    def table(self) -> pl.DataFrame:
+        """One row for each finding (COLUMNS), sorted by key."""
+        if not self._parts:
+            return pl.DataFrame(schema=COLUMNS)
+        if len(self._parts) > 1:
+            self._fold()
+        (rows,) = self._parts
+        address = pl.coalesce("source_ip", hosts(rows)).alias("address")
+        return rows.with_columns(address, port="source_port", malware="malware_name").select(COLUMNS.keys())
+
+
+def _alike(name: str, same: Same, height: int) -> pl.Series:
+    return pl.Series(name, [same.get(name)], polars_schema()[name]).new_from_index(0, height)
+
+
+def _summed(finding: Keys, first: pl.Series, last: pl.Series, count: npt.NDArray[np.int64]) -> pl.DataFrame:
+    """Columns finding (each once, sorted), first_seen, last_seen, count, and row: where its last sight stands.
+
+    `first` and `last` are microseconds since 1970.
+    """
+    order = np.argsort(finding, kind="stable")
+    ordered, latest = finding[order], last.to_numpy()[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] ^ 1))
+    end = np.maximum.reduceat(latest, starts)
+    seen_last = np.flatnonzero(latest == np.repeat(end, np.diff(starts, append=len(ordered))))
+    moment = COLUMNS["first_seen"]
+    return pl.DataFrame(
+        {
+            "finding": ordered[starts],
+            "first_seen": pl.Series(np.minimum.reduceat(first.to_numpy()[order], starts)).cast(moment),
+            "last_seen": pl.Series(end).cast(moment),
+            "count": np.add.reduceat(count[order], starts),
+            "row": order[seen_last[np.searchsorted(seen_last, starts)]],
+        }
+    )
 
 
 def of_file(root: Path, files: pl.DataFrame, state: str, sha256: str) -> pl.DataFrame:
-    """One row for each finding with an owner that the feed file tells of, sorted by key. `files` hold its events.
-
-    First and last sight and count are of this file; everything else is of one of the latest sightings.
-    """
-    parts = [_owned(root, paths, state, sha256) for paths in reading.pieces(files)]
-    return _of(parts, few=files["rows"].sum() <= reading.PIECE_ROWS)
+    """The findings that a feed file tells of (see `Sightings`). `files` hold its events."""
+    return _of([_owned(root, paths, state, sha256) for paths in reading.pieces(files)])
 
 
 def of_keys(
@@ -58,91 +137,24 @@ def of_keys(
     wanted = pl.Series("finding", keys)
     known = [~(pl.col("raw_file") == sha256) | _counted(upto) for sha256, upto in unfinished.items()]
     condition = reduce(and_, known, pl.col("owner").is_not_null() & (pl.col("state") == state))
-    parts = [
-        reading.scan(root, paths, condition & pl.col("finding").is_in(wanted.implode())).select(
-            "finding", "time_source", *_READ
-        )
-        for paths in reading.pieces(files.filter(layout.may_hold("state", [state])))
-    ]
-    return _of(parts, few=False)
+    condition &= pl.col("finding").is_in(wanted.implode())
+    files = files.filter(layout.may_hold("state", [state]))
+    return _of([reading.scan(root, paths, condition) for paths in reading.pieces(files)])
 
 
 def _counted(upto: int | None) -> pl.Expr:
     return pl.lit(False) if upto is None else pl.col("finding") <= upto
 
 
-def _of(parts: list[pl.LazyFrame], *, few: bool) -> pl.DataFrame:
-    if len(parts) == 1 and few:
-        parts = [parts[0].collect().lazy()]  # read once, not for the numbers and again for the texts
-    total = pl.DataFrame(schema=_NUMBERS)
-    for number, part in enumerate(parts):
-        # Part after part, so that memory follows the number of findings, not that of events.
-        total = _sum(pl.concat([total, _numbers(part, number)]))
-    texts = [_texts(part, total.filter(part=number)) for number, part in enumerate(parts)]
-    return pl.concat([pl.DataFrame(schema=COLUMNS), *texts]).sort("finding")
-
-
-_NUMBERS: dict[str, pl.DataType] = {
-    "finding": pl.Int64(),
-    "first_seen": pl.Datetime("us", "UTC"),
-    "last_seen": pl.Datetime("us", "UTC"),
-    "count": pl.Int64(),
-    "part": pl.Int32(),
-    "row": pl.Int64(),
-}
-"""A finding's numbers, and where its last sight is: the row among those with an owner in the part (some files)."""
-
-
 def _owned(root: Path, paths: list[str], state: str, sha256: str) -> pl.LazyFrame:
     events = reading.scan(root, paths)
     if any(f"-{layout.MIXED}-" in path for path in paths):
-        events = events.filter(raw_file=sha256, state=state)
-    return events.filter(pl.col("owner").is_not_null()).select("finding", "time_source", *_READ)
+        return events.filter(raw_file=sha256, state=state)
+    return events
 
 
-def _numbers(part: pl.LazyFrame, number: int) -> pl.DataFrame:
-    """One row for each run of equal findings: events come sorted by address, so most findings are one run."""
-    events = part.select("finding", "time_source").collect()
-    if events.is_empty():
-        return pl.DataFrame(schema=_NUMBERS)
-    finding, time = events["finding"].to_numpy(), events["time_source"].to_physical().to_numpy()
-    starts = np.flatnonzero(np.diff(finding, prepend=finding[0] ^ 1))
-    count = np.diff(starts, append=len(finding))
-    last = np.maximum.reduceat(time, starts)
-    seen_last = np.flatnonzero(time == np.repeat(last, count))
-    moments = {"first_seen": np.minimum.reduceat(time, starts), "last_seen": last}
-    return pl.DataFrame(
-        {
-            "finding": finding[starts],
-            **{name: pl.Series(values).cast(_NUMBERS[name]) for name, values in moments.items()},
-            "count": count,
-            "part": pl.Series([number], dtype=pl.Int32()).new_from_index(0, len(starts)),
-            "row": seen_last[np.searchsorted(seen_last, starts)],
-        },
-        schema=_NUMBERS,
-    )
-
-
-def _sum(numbers: pl.DataFrame) -> pl.DataFrame:
-    """One row for each finding from several."""
-    return (
-        numbers.sort("last_seen", maintain_order=True)
-        .group_by("finding")
-        .agg(
-            pl.col("first_seen").min(),
-            pl.col("last_seen", "part", "row").last(),
-            pl.col("count").sum(),
-        )
-        .select(_NUMBERS.keys())
-    )
-
-
-def _texts(part: pl.LazyFrame, numbers: pl.DataFrame) -> pl.DataFrame:
-    """The finished rows of the findings whose last sight is in this part."""
-    numbers = numbers.sort("row")
-    events = part.select(_READ).collect()[numbers["row"]]
-    told = events.select(
-        "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
-        "severity", pl.coalesce("source_ip", hosts(events)).alias("address"), port="source_port", malware="malware_name",
-    )  # fmt: skip
-    return pl.concat([told, numbers.drop("part", "row")], how="horizontal").select(COLUMNS.keys())
+def _of(parts: list[pl.LazyFrame]) -> pl.DataFrame:
+    found = Sightings()
+    for part in parts:
+        found.add(part.select("finding", "time_source", *_READ).collect())
+    return found.table()
