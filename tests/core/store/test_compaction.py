@@ -65,6 +65,8 @@ def test_it_still_finds_the_findings_of_a_file(table: EventTable) -> None:
     before = [table.findings_of("BB", sha(number)) for number in range(FILES)]
     table.compact()
     assert all(table.findings_of("BB", sha(number)).equals(before[number]) for number in range(FILES))
+    keys = [table.finding_keys_of("BB", sha(number)).tolist() for number in range(FILES)]
+    assert keys == [one["finding"].to_list() for one in before]
     assert before[0].height == 2
 
 

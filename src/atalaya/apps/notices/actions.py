@@ -66,7 +66,7 @@ def collect(ingest_id: UUID | str, *, by: User | None = None) -> int:
     Told again of the same file it adds nothing: a finding that a notice speaks of already is left alone.
     """
     ingest = Ingest.objects.get(pk=ingest_id)
-    found = event_table().findings_of(ingest.state_id, ingest.sha256)["finding"].to_list()
+    found = event_table().finding_keys_of(ingest.state_id, ingest.sha256).tolist()
     return sum(gather(found[at : at + PART], by=by) for at in range(0, len(found), PART))
 
 

@@ -81,8 +81,8 @@ class Draft:
             told = {layout.COUNTS: {"file": name, **result.counts()}}
             if layout.commit(table, [part.action for part in self._parts], metadata=told, application=name):
                 self._parts = []
-                told = None if self._sightings is None else self._sightings.table()
-                return replace(result, sightings=told)
+                sightings = None if self._sightings is None else self._sightings.table()
+                return replace(result, sightings=sightings)
         raise Temporary("The event table is too busy: the file could not be committed.")
 
     def discard(self) -> None:

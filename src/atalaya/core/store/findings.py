@@ -126,6 +126,16 @@ def of_file(root: Path, files: pl.DataFrame, state: str, sha256: str) -> pl.Data
     return _of([_owned(root, paths, state, sha256) for paths in reading.pieces(files)])
 
 
+def keys_of_file(root: Path, files: pl.DataFrame, state: str, sha256: str) -> Keys:
+    """The keys of the findings with an owner that a feed file tells of, sorted. `files` hold its events."""
+    parts = [
+        _owned(root, paths, state, sha256).filter(pl.col("owner").is_not_null()).select("finding")
+        for paths in reading.pieces(files)
+    ]
+    found = [np.unique(part.collect()["finding"].to_numpy()) for part in parts]
+    return np.unique(np.concatenate([np.array([], np.int64), *found]))
+
+
 def of_keys(
     root: Path, files: pl.DataFrame, state: str, keys: Keys, unfinished: Mapping[str, int | None]
 ) -> pl.DataFrame:
