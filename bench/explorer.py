@@ -1,8 +1,9 @@
 """What a handler waits for: questions to an event table of ten million events of 30 days.
 
-Run: `./atalaya bench explorer`. The table is made by the pipeline's own stages, a feed file for each day, and compacted as a
-node does it every hour. Then each question is asked about many values in turn, in one new process; figures are milliseconds
-of wall time, the middle one and the one that 95 % stay below.
+Run: `./atalaya bench explorer`; with `--rows 10,100` also to one of a hundred million events of 300 days, where each
+question is about the last 30 of them. The table is made by the pipeline's own stages, a feed file for each day, and
+compacted as a node does it every hour. Then each question is asked about many values in turn, in one new process; figures
+are milliseconds of wall time, the middle one and the one that 95 % stay below.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from atalaya.core.store import EventTable, Question
 from bench.measure import Figure, in_new_process, peak_mib
 from bench.pipeline import ORGANISATIONS, hosts, prefixes
 
-EVENTS, DAYS = 10_000_000, 30
+MILLIONS, DAYS = 10, 30
+"""Million events of the usual table, and its days: also the days that are asked about."""
+A_DAY = MILLIONS * 1_000_000 // DAYS
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TURNS = 40
 """Values that each question is asked about."""
@@ -40,16 +43,21 @@ GOALS = {
     "events of every owner": 300,
     "facets of a filtered page": 300,
 }
-"""Milliseconds for the middle one of the answers, at ten million events."""
+"""Milliseconds for the middle one of the answers, at ten million events; twice that for 30 days of a longer history."""
 
 
-def run() -> list[Figure]:
-    """Measure and return the figures with their goals."""
+def run(rows: list[int] | None = None) -> list[Figure]:
+    """Measure and return the figures with their goals. `rows`: tables of how many million events instead of ten."""
+    return [figure for millions in rows or [MILLIONS] for figure in _measured(millions)]
+
+
+def _measured(millions: int) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="atalaya-explorer-") as folder:
-        made = in_new_process("bench.explorer", "make", folder)
-        found = in_new_process("bench.explorer", "ask", folder)
+        made = in_new_process("bench.explorer", "make", folder, str(millions))
+        found = in_new_process("bench.explorer", "ask", folder, str(millions))
+    goals = {name: goal * (1 if millions <= MILLIONS else 2) for name, goal in GOALS.items()}
     answers = [
-        Figure(f"{name}: {which}", milliseconds, "ms", goal=GOALS.get(name) if which == "p50" else None)
+        Figure(f"{name}: {which}", milliseconds, "ms", goal=goals.get(name) if which == "p50" else None)
         for name, times in found["times"].items()
         for which, milliseconds in times.items()
     ]
@@ -69,14 +77,14 @@ def owner(number: int) -> str:
     return f"00000000-0000-0000-0000-{number:012d}"
 
 
-def make(folder: Path) -> dict[str, float]:
-    """Store the events of every day, and merge small files."""
+def make(folder: Path, millions: int) -> dict[str, float]:
+    """Store so many million events, a day's after the other, and merge small files."""
     table = EventTable(folder / "events")
     claims = ((prefix, owner(n % ORGANISATIONS), None, None) for n, prefix in enumerate(prefixes()))
     networks = Networks.build(claims)
-    for day in range(DAYS):
+    for day in range(_days(millions)):
         now = START + timedelta(days=day + 1)
-        events = report(EVENTS // DAYS, day)
+        events = report(A_DAY, day)
         store_file(
             [Mapped(events, no_rejects().drop("count"), events.height)],
             store=table, sha256=f"{day:064x}", state="BB", networks=networks, observed_at=now,
@@ -85,6 +93,10 @@ def make(folder: Path) -> dict[str, float]:
     table.summarise()
     files = table.manifest()
     return {"events": int(files["rows"].sum()), "bytes": int(files["size"].sum())}
+
+
+def _days(millions: int) -> int:
+    return max(1, millions * 1_000_000 // A_DAY)
 
 
 def report(rows: int, day: int) -> pl.DataFrame:
@@ -119,10 +131,10 @@ def report(rows: int, day: int) -> pl.DataFrame:
 # -- the questions ---------------------------------------------------------------------------------------------------
 
 
-def ask(folder: Path) -> dict[str, Any]:
+def ask(folder: Path, millions: int) -> dict[str, Any]:
     """Ask everything in turn; returns milliseconds and the peak of memory."""
     table = EventTable(folder / "events")
-    times = {name: list(_timed(table, asked)) for name, asked in questions().items()}
+    times = {name: list(_timed(table, asked)) for name, asked in questions(_days(millions)).items()}
     quantiles = {
         name: {"p50": float(np.median(all_)), "p95": float(np.quantile(all_, 0.95))}
         for name, all_ in times.items()
@@ -133,11 +145,13 @@ def ask(folder: Path) -> dict[str, Any]:
 Asked = Callable[[EventTable, int], object]
 
 
-def questions() -> dict[str, Asked]:
-    """What is asked about value number n."""
-    every = Question(states=frozenset({"BB"}), organisations=None)
+def questions(days: int) -> dict[str, Asked]:
+    """What is asked about value number n, in a history of so many days."""
+    end = START + timedelta(days=days)
+    since = end - timedelta(days=DAYS)
+    every = Question(states=frozenset({"BB"}), organisations=None, since=since if days > DAYS else None)
     ips = [ip for ip in hosts()["ip"].to_list() if ":" not in ip]
-    month = dataclasses.replace(every, since=START, until=START + timedelta(days=DAYS))
+    month = dataclasses.replace(every, since=since, until=end)
 
     def about(n: int, **changes: Any) -> Question:
         return dataclasses.replace(every, **changes)
@@ -173,9 +187,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("part", nargs="?", choices=["make", "ask"])
     parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("millions", nargs="?", type=int, default=MILLIONS)
     options = parser.parse_args()
     if options.part is None:
         for figure in run():
             print(figure)
     else:
-        print(json.dumps({"make": make, "ask": ask}[options.part](options.folder)))
+        print(json.dumps({"make": make, "ask": ask}[options.part](options.folder, options.millions)))

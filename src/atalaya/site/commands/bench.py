@@ -35,7 +35,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--schema", type=Path, metavar="PATH", help="intelmq: the schema that its parser reads reports by"
     )
     parser.add_argument(
-        "--rows", type=_millions, metavar="M,M", help="pipeline: also measure files of so many million rows"
+        "--rows",
+        type=_millions,
+        metavar="M,M",
+        help="pipeline, explorer: files or tables of so many million rows",
     )
     parser.set_defaults(run=run)
 
