@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import django
 import numpy as np
 import polars as pl
 
@@ -26,7 +29,7 @@ from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.result import no_rejects
 from atalaya.core.pipeline.run import run as store_file
 from atalaya.core.store import EventTable, Question
-from bench.measure import Figure, in_new_process, peak_mib
+from bench.measure import ROOT, Figure, in_new_process, peak_mib
 from bench.pipeline import ORGANISATIONS, hosts, prefixes
 
 MILLIONS, DAYS = 10, 30
@@ -133,6 +136,9 @@ def report(rows: int, day: int) -> pl.DataFrame:
 
 def ask(folder: Path, millions: int) -> dict[str, Any]:
     """Ask everything in turn; returns milliseconds and the peak of memory."""
+    sys.path.insert(0, str(ROOT / "src"))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atalaya.site.settings")
+    django.setup()
     table = EventTable(folder / "events")
     times = {name: list(_timed(table, asked)) for name, asked in questions(_days(millions)).items()}
     quantiles = {
@@ -146,7 +152,9 @@ Asked = Callable[[EventTable, int], object]
 
 
 def questions(days: int) -> dict[str, Asked]:
-    """What is asked about value number n, in a history of so many days."""
+    """What is asked about value number n, in a history of so many days, as the explorer's page asks it."""
+    from atalaya.apps.events.pivots import ROW_COLUMNS
+
     end = START + timedelta(days=days)
     since = end - timedelta(days=DAYS)
     every = Question(states=frozenset({"BB"}), organisations=None, since=since if days > DAYS else None)
@@ -164,11 +172,15 @@ def questions(days: int) -> dict[str, Asked]:
         return [table.top(asked, name) for name in ("owner", "source_asn", "source_geolocation_cc")]
 
     return {
-        "first page": lambda table, n: table.query(every),
-        "one address": lambda table, n: table.query(about(n, ip=ips[n * 101])),
-        "a /24": lambda table, n: table.query(about(n, prefix=network(n))),
-        "one domain and below": lambda table, n: table.query(about(n, domain=f"pool-{n}.example.net")),
-        "one owner, one month": lambda table, n: table.query(dataclasses.replace(month, owner=owner(n * 7))),
+        "first page": lambda table, n: table.query(every, ROW_COLUMNS),
+        "one address": lambda table, n: table.query(about(n, ip=ips[n * 101]), ROW_COLUMNS),
+        "a /24": lambda table, n: table.query(about(n, prefix=network(n)), ROW_COLUMNS),
+        "one domain and below": lambda table, n: table.query(
+            about(n, domain=f"pool-{n}.example.net"), ROW_COLUMNS
+        ),
+        "one owner, one month": lambda table, n: table.query(
+            dataclasses.replace(month, owner=owner(n * 7)), ROW_COLUMNS
+        ),
         "events of every owner": lambda table, n: table.top(every, "owner", ORGANISATIONS),
         "histogram of a month": lambda table, n: table.histogram(month),
         "facets of a filtered page": facets,

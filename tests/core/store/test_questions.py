@@ -13,6 +13,7 @@ from tests.core.pipeline.feed import NOW, ORG, OTHER, mapped, row, store
 from atalaya.core.errors import BadInput
 from atalaya.core.schema.columns import polars_schema
 from atalaya.core.store import EventTable, Question, reading
+from atalaya.core.store.question import Order
 
 ALL = Question(states=frozenset({"BB", "TT"}), organisations=None)
 DAY = timedelta(days=1)
@@ -150,6 +151,34 @@ def test_it_answers_with_all_columns(table: EventTable):
     answer = table.query(replace(ALL, limit=2))
     assert answer.count == 8
     assert dict(answer.rows.schema) == polars_schema()
+
+
+@pytest.mark.parametrize("few", [0, 1, 100])
+@pytest.mark.parametrize("order", ["newest", "oldest", "address"])
+def test_it_answers_about_addresses_in_one_pass_as_in_two(
+    table: EventTable, monkeypatch: pytest.MonkeyPatch, few: int, order: Order
+):
+    monkeypatch.setattr(reading, "FEW", few)
+    for asked in (
+        {"ip": "192.0.2.1"},
+        {"prefix": "192.0.2.0/24"},
+        {"hosts": frozenset({"192.0.2.1", "255.0.0.1"})},
+    ):
+        for offset in (0, 1, 50):
+            question = replace(ALL, order=order, offset=offset, limit=2, **asked)  # type: ignore[arg-type]
+            answer = table.query(question)
+            assert answer.count == table.count(question) > 0
+            assert answer.rows.equals(table.rows(question))
+
+
+def test_it_reads_only_the_columns_wanted_and_those_of_the_order(table: EventTable):
+    whole = table.rows(replace(ALL, ip="192.0.2.1"))
+    for answer in (
+        table.query(replace(ALL, ip="192.0.2.1"), ["source_port"]).rows,
+        table.rows(replace(ALL, ip="192.0.2.1"), ["source_port"]),
+    ):
+        assert answer.columns == ["source_port", "time_source", "raw_file", "raw_row"]
+        assert answer.equals(whole.select(answer.columns))
 
 
 def test_it_draws_a_histogram_of_whole_hours_or_days(table: EventTable):

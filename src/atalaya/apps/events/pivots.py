@@ -69,6 +69,13 @@ class EventRow:
     severity: str
 
 
+ROW_COLUMNS = (
+    "time_source", "raw_file", "raw_row", "classification_type", "classification_identifier", "source_ip", "source_port",
+    "source_fqdn", "owner", "owner_by", "owners", "feed_code", "feed_name", "severity",
+)  # fmt: skip
+"""What `event_rows` and `queries.for_reader` read of an event."""
+
+
 def event_rows(events: pl.DataFrame, pivot: Pivot) -> Iterator[EventRow]:
     """Lines of the explorer for events that `queries.for_reader` has passed."""
     names = owner_names(events)

@@ -21,7 +21,7 @@ from atalaya.apps.events.marks.queries import of_finding, with_word
 from atalaya.apps.events.marks.shown import shown
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.events.pictures import Histogram, histogram
-from atalaya.apps.events.pivots import Pivot, event_rows, story_url
+from atalaya.apps.events.pivots import ROW_COLUMNS, Pivot, event_rows, story_url
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, asker, has, needs
 from atalaya.apps.registry.models import Contact, Organisation
@@ -134,7 +134,7 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
     owner: Organisation | None = found.organisation
     table, pivot = queries.event_table(), Pivot(asking.term("finding", key))
     question = queries.question_for(user, {"finding": key, "limit": FINDING_EVENTS})
-    events: pl.DataFrame = queries.for_reader(table.rows(question), queries.scope_of(user))
+    events: pl.DataFrame = queries.for_reader(table.rows(question, ROW_COLUMNS), queries.scope_of(user))
     picture: Histogram | None = histogram(table, question, pivot)
     context = {
         "finding": found,

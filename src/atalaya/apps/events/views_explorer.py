@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -17,10 +18,11 @@ from atalaya.apps.events.asking import narrowed, term, understood, without
 from atalaya.apps.events.explorer import Asked, asked, shown_form, span, wrong
 from atalaya.apps.events.facets import Labels, facets
 from atalaya.apps.events.pictures import histogram
-from atalaya.apps.events.pivots import Pivot, event_rows, story_of
+from atalaya.apps.events.pivots import ROW_COLUMNS, Pivot, event_rows, story_of
 from atalaya.apps.events.suggestions import suggestions
 from atalaya.apps.people.rights import Right, asker, needs
 from atalaya.core.errors import BadInput, TooLarge
+from atalaya.core.store import EventTable, Question
 from atalaya.core.store.ask import Problem, every
 from atalaya.core.store.ask.fields import FIELDS
 
@@ -67,8 +69,7 @@ def _refused(found: Asked) -> dict[str, Any]:
 
 def _answer(request: HttpRequest, found: Asked) -> dict[str, Any]:
     table, pivot, question = queries.event_table(), found.pivot, found.question()
-    total = table.count(question)
-    page = _page(total, request.GET.get("page"))
+    total, page, rows = _page(table, found, request.GET.get("page", ""))
     period = span(question, pivot)
     if not total:
         return {
@@ -76,8 +77,7 @@ def _answer(request: HttpRequest, found: Asked) -> dict[str, Any]:
             "span": period,
             "nothing_yet": not queries.ingests_visible_to(found.user).exists(),
         }
-    shown = found.question(offset=(page.number - 1) * PER_PAGE, limit=PER_PAGE)
-    events = queries.for_reader(table.rows(shown), queries.scope_of(found.user))
+    events = queries.for_reader(rows, queries.scope_of(found.user))
     assert found.line is not None
     return {
         "total": total,
@@ -101,8 +101,18 @@ def _finding_url(found: Asked) -> str:
     return reverse("events:finding", args=[key]) if key else ""
 
 
-def _page(total: int, wanted: str | None) -> Page[int]:
-    return Paginator(range(total), PER_PAGE).get_page(wanted)
+def _page(table: EventTable, found: Asked, wanted: str) -> tuple[int, Page[int], pl.DataFrame]:
+    """How many events answer, the page of them that is asked for (the last one, if it lies beyond), and its rows."""
+    number = int(wanted) if wanted.isdecimal() and len(wanted) < 9 else 1
+    answer = table.query(_paged(found, number), ROW_COLUMNS)
+    page = Paginator(range(answer.count), PER_PAGE).get_page(wanted)
+    if page.number == number:
+        return answer.count, page, answer.rows
+    return answer.count, page, table.rows(_paged(found, page.number), ROW_COLUMNS)
+
+
+def _paged(found: Asked, number: int) -> Question:
+    return found.question(offset=(max(number, 1) - 1) * PER_PAGE, limit=PER_PAGE)
 
 
 @require_safe

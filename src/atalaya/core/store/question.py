@@ -82,6 +82,13 @@ class Question:
             return None
         return addresses.span(addresses.network(text))
 
+    def of_keys(self) -> pl.Expr | None:
+        """What the `source_ip_key` of every answer fulfils, and of few other events; None when no address is asked for."""
+        if self.hosts:
+            return pl.col("source_ip_key").is_in(self.host_keys())
+        span = self.addresses()
+        return None if span is None else pl.col("source_ip_key").is_between(*span)
+
     def host_keys(self) -> list[int]:
         """The `source_ip_key` of each of `hosts`, sorted. Raises BadInput for one that is no address."""
         networks = {addresses.network(host) for host in self.hosts}

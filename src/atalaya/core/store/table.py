@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -189,13 +189,14 @@ class EventTable:
             own = pl.concat([own, _merged(files, counts)])
         return own
 
-    def query(self, question: Question) -> reading.Answer:
-        """One page of rows, and how many there are in all."""
-        return reading.Answer(self.rows(question), self.count(question))
+    def query(self, question: Question, columns: Sequence[str] | None = None) -> reading.Answer:
+        """One page of events (see `rows`), and how many there are in all."""
+        found = reading.answer(self.path, self.manifest(), question, columns)
+        return found or reading.Answer(self.rows(question, columns), self.count(question))
 
-    def rows(self, question: Question) -> pl.DataFrame:
-        """`limit` events from `offset` on, in the question's order, all columns of the schema."""
-        return reading.rows(self.path, self.manifest(), question)
+    def rows(self, question: Question, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """`limit` events from `offset` on, in the question's order: all columns of the schema, or some and those of the order."""
+        return reading.rows(self.path, self.manifest(), question, columns)
 
     def count(self, question: Question) -> int:
         """How many events answer the question; limit and offset are ignored."""
