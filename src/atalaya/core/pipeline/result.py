@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ class Result:
 
     `rejects` holds up to `limits.REJECTS_KEPT` rows one by one (count 1) and the rest by field and reason (row null,
     count > 0); it is empty when the file had been committed before. `committed` is False then: nothing was added.
+    `touched` are the events that each rule decided on, by its code; `dropped` those that became rejected rows, by reason.
     """
 
     rows_read: int
@@ -39,6 +41,8 @@ class Result:
     last_event_at: datetime | None
     committed: bool
     rejects: pl.DataFrame = field(default_factory=no_rejects, compare=False)
+    touched: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> dict[str, Any]:
         """The counts as commit metadata holds them: JSON values only."""
@@ -49,6 +53,7 @@ class Result:
             "rejected": self.rejected,
             "first_event_at": self.first_event_at.isoformat() if self.first_event_at else None,
             "last_event_at": self.last_event_at.isoformat() if self.last_event_at else None,
+            **{name: dict(told) for name in _BY_RULE if (told := getattr(self, name))},
         }
 
     @classmethod
@@ -63,7 +68,9 @@ class Result:
             first_event_at=first,
             last_event_at=last,
             committed=False,
+            **{name: counts.get(name, {}) for name in _BY_RULE},
         )
 
 
 _TIMES = ("first_event_at", "last_event_at")
+_BY_RULE = ("touched", "dropped")

@@ -26,6 +26,7 @@ COLUMNS: dict[str, pl.DataType] = {
     "address": pl.String(),
     "port": pl.Int64(),
     "malware": pl.String(),
+    "rule": pl.String(),
     "first_seen": pl.Datetime("us", "UTC"),
     "last_seen": pl.Datetime("us", "UTC"),
     "count": pl.Int64(),
@@ -34,7 +35,7 @@ COLUMNS: dict[str, pl.DataType] = {
 
 _READ = (
     "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
-    "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url", "source_account",
+    "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url", "source_account", "rule",
 )  # fmt: skip
 
 
@@ -143,6 +144,6 @@ def _texts(part: pl.LazyFrame, numbers: pl.DataFrame) -> pl.DataFrame:
     events = part.select(_READ).collect()[numbers["row"]]
     told = events.select(
         "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
-        "severity", pl.coalesce("source_ip", hosts(events)).alias("address"), port="source_port", malware="malware_name",
+        "severity", "rule", pl.coalesce("source_ip", hosts(events)).alias("address"), port="source_port", malware="malware_name",
     )  # fmt: skip
     return pl.concat([told, numbers.drop("part", "row")], how="horizontal").select(COLUMNS.keys())
