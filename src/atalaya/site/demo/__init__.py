@@ -53,6 +53,7 @@ def fill() -> bool:
         settings.CONFIG = _with_mail(plain, server.server_address[1])
         clock.moment = started - timedelta(days=reports.DAYS + 1)
         _found()
+        _rule()
         owners.sign_up()
         _replay(clock, started)
     settings.CONFIG = plain
@@ -92,6 +93,26 @@ def _found() -> None:
             by=None,
         )  # fmt: skip
         _furnish(made[place.name], place)
+
+
+def _rule() -> None:
+    """Two rows of the rules table, as a team would have them after its first months."""
+    from atalaya.apps.events.models import Rule
+    from atalaya.apps.events.rules import actions
+
+    rows = (
+        Rule(
+            code="remote-desktop-at-critical-places", name="Remote desktop at critical places", line="identifier:open-rdp critical:yes",
+            severity="critical", reason="Both ransomware cases of this year in the region began with an open remote desktop.",
+        ),
+        Rule(
+            code="police-look-first", name="Police: look first", line='org:"Police Service of Saint Elmo"', hold=True,
+            reason="The police want a call before any mail.",
+        ),
+    )  # fmt: skip
+    for row in rows:
+        row.state_id = country.CODE
+        actions.save_rule(row, by=None)
 
 
 def _furnish(organisation: Organisation, place: country.Place) -> None:

@@ -122,7 +122,7 @@ def _of_routes(row: Rule) -> Iterator[tuple[str, str]]:
 
 def _of_condition(row: Rule) -> Iterator[tuple[str, str]]:
     if not row.line.strip():
-        yield "line", _("Say which events: a rule for all of them is written *, or class:*.")
+        yield "line", _("Say which events: a rule for all of them is written class:*.")
         return
     try:
         where = condition(row.line, NamesOfState(row.state_id), checked=True)
