@@ -99,6 +99,7 @@ def _rule() -> None:
     """Two rows of the rules table, as a team would have them after its first months."""
     from atalaya.apps.events.models import Rule
     from atalaya.apps.events.rules import actions
+    from atalaya.apps.registry.models import Organisation
 
     rows = (
         Rule(
@@ -106,8 +107,8 @@ def _rule() -> None:
             severity="critical", reason="Both ransomware cases of this year in the region began with an open remote desktop.",
         ),
         Rule(
-            code="police-look-first", name="Police: look first", line='org:"Police Service of Saint Elmo"', hold=True,
-            reason="The police want a call before any mail.",
+            code="library-through-the-ministry", name="Library: tell the ministry", line='org:"National Library and Archives"',
+            tell=Organisation.objects.get(name="Ministry of Education"), reason="The ministry's own people look after the library's computers.",
         ),
     )  # fmt: skip
     for row in rows:

@@ -101,8 +101,7 @@ def _edit(request: HttpRequest, edited: Rule, context: dict[str, Any] | None = N
     step = request.POST.get("step", "")
     data = request.POST.copy() if request.method == "POST" else None
     if data is not None and (line := data.get("example")):
-        name = "spares" if step == "spares" else "fits"
-        data[name] = "\n".join([*examples.lines(data.get(name, "")), line])
+        data["fits"] = "\n".join([*examples.lines(data.get("fits", "")), line])
     form = RuleForm(data, instance=edited)
     shown: dict[str, Any] = {"form": form, "new": edited._state.adding, **(context or {})}
     if data is not None and form.is_valid():
