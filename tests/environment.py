@@ -5,4 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 
+from hypothesis import settings
+
 os.environ.setdefault("ATALAYA_DATA", tempfile.mkdtemp(prefix="atalaya-test-"))
+# No test depends on time: a busy machine is not a fault of what is tested.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")

@@ -27,7 +27,8 @@ from atalaya.apps.collection import actions as sources
 from atalaya.apps.collection.models import Source
 from atalaya.apps.events import actions as events
 from atalaya.apps.events.marks import actions as marks
-from atalaya.apps.events.models import Finding, Ingest, Reject
+from atalaya.apps.events.models import Finding, Ingest, Reject, Rule
+from atalaya.apps.events.rules import actions as rules
 from atalaya.apps.jobs.models import Job
 from atalaya.apps.notices import actions as notices
 from atalaya.apps.notices.models import Notice
@@ -179,6 +180,14 @@ def fill(world: World) -> dict[str, list[str]]:
     hook, _ = portal.add_webhook(world.port, by=world.member, url="https://quetzal.example/hook")
     portal.try_webhook(hook, by=world.member)
     rows += [given, asked, hook]
+    rows.append(
+        rules.save_rule(
+            Rule(
+                state=world.state, code="quetzal", name="Quetzal", line="port:65000", what="drop", reason="Quetzal says so"
+            ),
+            by=world.lead,
+        )
+    )  # fmt: skip
     rows.append(source)
     rows += (
         list(Notice.objects.filter(organisation=world.port))

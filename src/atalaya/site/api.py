@@ -16,6 +16,7 @@ from ninja.parser import Parser
 
 from atalaya.apps.events.api_files import router as events
 from atalaya.apps.events.marks.api import router as marks
+from atalaya.apps.events.rules.api import router as rules
 from atalaya.apps.notices.api import router as notices
 from atalaya.apps.people.api import router as people
 from atalaya.apps.registry.api import router as registry
@@ -91,7 +92,7 @@ class Api(NinjaAPI):
 api = Api(
     title="Atalaya", version="1", urls_namespace="api", docs_url=None, openapi_url=None, parser=Strict()
 )
-for router in (events, marks, registry, notices, people, node):
+for router in (events, marks, rules, registry, notices, people, node):
     api.add_router("", router)
 
 

@@ -31,6 +31,7 @@ TAGS = {
     "marks": "What owners say became of findings.",
     "files": "Feed files: in, and what became of them.",
     "feeds": "What this node can read.",
+    "rules": "What happens with events on their way in.",
     "registry": "Organisations, whom to tell, and who owns which network.",
     "notices": "What owners were told.",
     "token": "The token itself.",

@@ -58,6 +58,7 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("events:files", _("Files"), "files", Right.READ_EVENTS, team=True),
             Place("collection:list", _("Sources"), "download", Right.READ_EVENTS, team=True),
             Place("events:feeds", _("Feeds"), "feeds", Right.READ_EVENTS, team=True),
+            Place("events:rules", _("Rules"), "filter", Right.READ_EVENTS, team=True),
         ),
     ),
     (

@@ -18,7 +18,7 @@ SCHEMA: dict[str, Any] = {
     "finding": pl.Int64(), "state": pl.String(), "owner": pl.String(), "feed_code": pl.String(),
     "classification_taxonomy": pl.String(), "classification_type": pl.String(),
     "classification_identifier": pl.String(), "severity": pl.String(), "address": pl.String(), "port": pl.Int64(),
-    "malware": pl.String(), "first_seen": pl.Datetime("us", "UTC"), "last_seen": pl.Datetime("us", "UTC"),
+    "malware": pl.String(), "rule": pl.String(), "first_seen": pl.Datetime("us", "UTC"), "last_seen": pl.Datetime("us", "UTC"),
     "count": pl.Int64(),
 }  # fmt: skip
 

@@ -20,6 +20,8 @@ from django.utils.translation import gettext as _
 
 from atalaya.apps.events import alarms, asking, findings, own_feeds, raw, reading
 from atalaya.apps.events.models import Finding, Ingest, OwnFeed, QuestionHit, Reject, SavedQuestion
+from atalaya.apps.events.rules import running as rules
+from atalaya.apps.events.rules.actions import note_hits
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.jobs.actions import announce
 from atalaya.apps.people.models import User
@@ -148,6 +150,7 @@ def _store(ingest: Ingest, path: Path) -> pl.DataFrame | None:
         state=ingest.state_id,
         networks=registry.networks(ingest.state_id),
         observed_at=ingest.received_at,
+        rules=rules.rules_of(ingest.state_id),
     )
     _save_counts(ingest, path, feed, result, batches.problem)
     return result.sightings
@@ -167,6 +170,7 @@ def _save_counts(ingest: Ingest, path: Path, feed: Feed, result: Result, problem
     rejects = result.rejects
     if result.rejected and rejects.is_empty():
         rejects, problem = reading.rejects_of(ingest, path, feed)
+        rejects = pl.concat([rejects, rules.dropped_before(result)])
     ingest.feed = feed.code
     ingest.rows_read = result.rows_read
     ingest.rows_kept = result.kept
@@ -181,6 +185,7 @@ def _save_counts(ingest: Ingest, path: Path, feed: Feed, result: Result, problem
     with transaction.atomic():
         ingest.rejects.all().delete()
         _save_rejects(ingest, rejects)
+        note_hits(ingest, result.touched)
         ingest.save()
 
 

@@ -28,7 +28,7 @@ from atalaya.core.store.ask import (
     terms,
 )
 from atalaya.core.store.ask.parser import nearest
-from atalaya.core.store.ask.resolving import bounded, resolve
+from atalaya.core.store.ask.resolving import bounded, resolve, resolved
 from atalaya.core.store.ask.tree import SPECIAL, leaves
 
 USUAL_DAYS = 30
@@ -139,6 +139,23 @@ def understood(node: Node, user: Asker, *, usual: bool = True) -> Line:
         node = every([node, term("since", f"{USUAL_DAYS}d")])
     asked = resolve(node, timezone.localtime(), Names(user).look)
     return Line(node, {**asked.fields, "where": asked.where})
+
+
+NOT_IN_RULES = frozenset({"since", "until", "finding", "file", "rule"})
+"""Fields that an event on its way in does not have yet, or that mean something else every day."""
+
+
+def condition(text: str, names: Names, *, checked: bool = False) -> Node:
+    """The condition of a rule as a tree with every name resolved. Raises Problem; with `checked` also for a class or feed
+    that nothing has where a near one is known."""
+    node = parse(text)
+    for leaf in leaves(node):
+        if checked:
+            _known(leaf)
+        if isinstance(leaf, Is) and leaf.field in NOT_IN_RULES:
+            at, end = leaf.values[0].span
+            raise Problem(problem.RULE, at=at, end=end, field=leaf.field)
+    return resolved(node, timezone.localtime(), names.look)
 
 
 def read(text: str, user: Asker, *, usual: bool = True) -> Line:

@@ -23,7 +23,20 @@ GROUPS: tuple[tuple[Promise, tuple[str, ...]], ...] = (
 )  # fmt: skip
 """Names of the groups and the starts of the field names in each; the first group that fits takes the field."""
 ELSEWHERE = frozenset(
-    {"extra", "raw", "owner", "owners", "owner.by", "owner_by", "key", "finding", "day", "source.ip_key"}
+    {
+        "extra",
+        "raw",
+        "owner",
+        "owners",
+        "owner.by",
+        "owner_by",
+        "key",
+        "finding",
+        "day",
+        "source.ip_key",
+        "rule",
+        "rule.before",
+    }
 )
 PIVOTS = {
     "source.ip": "address", "source.network": "address", "source.asn": "asn", "source.fqdn": "domain",

@@ -156,6 +156,13 @@ class Finding(models.Model):
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.OPEN)
     changed_at = models.DateTimeField(_("changed"), help_text="When it was opened, closed or came back.")
     notified_at = models.DateTimeField(_("last told"), null=True)
+    rule = models.CharField(
+        _("rule"),
+        max_length=40,
+        blank=True,
+        default="",
+        help_text="Code of the rule that decided on the latest sighting.",
+    )
 
     class Meta:
         ordering = ("-last_seen",)
@@ -170,6 +177,77 @@ class Finding(models.Model):
             if self.port
             else f"{self.address} {self.identifier or self.type}"
         )
+
+
+class Rule(models.Model):
+    """What shall happen with events on their way in: a row of a state's table, which is read from top to bottom. The first
+    row whose condition holds decides. A removed one stays, because events and findings say its code.
+    """
+
+    class What(models.TextChoices):
+        CHANGE = "change", _("change or route")
+        DROP = "drop", _("drop")
+        LEAVE = "leave", _("leave as it is")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    state = models.ForeignKey("registry.State", on_delete=models.PROTECT, related_name="+")
+    code = models.SlugField(_("code"), max_length=40)
+    name = models.CharField(_("name"), max_length=120)
+    position = models.IntegerField(default=0)
+    active = models.BooleanField(_("switched on"), default=True)
+    line = models.CharField(_("condition"), max_length=2000)
+    what = models.CharField(_("what happens"), max_length=6, choices=What.choices, default=What.CHANGE)
+    type = models.CharField(_("new class"), max_length=40, blank=True)
+    identifier = models.CharField(_("new identifier"), max_length=120, blank=True)
+    severity = models.CharField(_("severity at least"), max_length=10, blank=True)
+    at_once = models.BooleanField(_("tell at once"), default=False)
+    hold = models.BooleanField(_("hold the notices for a look"), default=False)
+    tell = models.ForeignKey(
+        "registry.Organisation",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("tell instead"),
+    )
+    role = models.CharField(_("contact role"), max_length=12, blank=True)
+    reason = models.CharField(_("reason"), max_length=200)
+    until = models.DateField(_("until"), null=True, blank=True, help_text="The last day on which it holds.")
+    fits = models.TextField(_("events that it must fit"), blank=True)
+    spares = models.TextField(_("events that it must not fit"), blank=True)
+    changed_at = models.DateTimeField(_("changed"), default=timezone.now)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("position", "code")
+        constraints = (models.UniqueConstraint(fields=["state", "code"], name="rule_code_in_state"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def routes(self) -> bool:
+        """Whether notices go another way for it."""
+        return bool(self.at_once or self.hold or self.tell_id or self.role)
+
+
+class RuleHit(models.Model):
+    """How many new events of one file a rule decided on."""
+
+    rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="hits")
+    ingest = models.ForeignKey(Ingest, on_delete=models.CASCADE, related_name="rule_hits")
+    count = models.BigIntegerField(_("events"))
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["rule", "ingest"], name="rule_hit_once_for_each_file"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.count}"
 
 
 class SavedQuestion(models.Model):

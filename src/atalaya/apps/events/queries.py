@@ -91,7 +91,7 @@ def one_event(user: Asker, raw_file: str, raw_row: int) -> dict[str, Any] | None
 
 
 def for_reader(events: pl.DataFrame, scope: Scope) -> pl.DataFrame:
-    """The events without claims of organisations that the reader may not see."""
+    """The events without claims of organisations that the reader may not see, nor rules for who is not of the team."""
     if scope.organisations is None:
         return events
     mine = sorted(scope.organisations)
@@ -100,6 +100,9 @@ def for_reader(events: pl.DataFrame, scope: Scope) -> pl.DataFrame:
         pl.when(visible).then("owner").alias("owner"),
         pl.when(visible).then("owner_by").alias("owner_by"),
         pl.col("owners").list.eval(pl.element().filter(pl.element().is_in(mine))),
+        # The team's own table is the team's.
+        rule=pl.lit(None, pl.String),
+        rule_before=pl.lit(None, pl.String),
     )
 
 

@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from atalaya.apps.events import views, views_explorer, views_feeds, views_files, views_saved
 from atalaya.apps.events.marks import views as marks
+from atalaya.apps.events.rules import views as rules
 
 
 class FindingKey:
@@ -68,4 +69,12 @@ urlpatterns = [
     path("feeds/<slug:code>/declaration.toml", views_feeds.feed_file, name="feed_file"),
     path("feeds/<slug:code>/change/", views_feeds.change_feed, name="change_feed"),
     path("feeds/<slug:code>/remove/", views_feeds.remove_feed, name="remove_feed"),
+    path("rules/", rules.rules, name="rules"),
+    path("rules/new/", rules.new_rule, name="new_rule"),
+    path("rules/import/", rules.bring, name="import_rules"),
+    path("rules/table.toml", rules.table, name="rules_table"),
+    path("rules/<uuid:pk>/", rules.rule, name="rule"),
+    path("rules/<uuid:pk>/move/", rules.move, name="move_rule"),
+    path("rules/<uuid:pk>/switch/", rules.switch, name="switch_rule"),
+    path("rules/<uuid:pk>/remove/", rules.remove, name="remove_rule"),
 ]

@@ -22,6 +22,8 @@ from atalaya.apps.events.marks.shown import shown
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.events.pictures import Histogram, histogram
 from atalaya.apps.events.pivots import ROW_COLUMNS, Pivot, event_rows, story_url
+from atalaya.apps.events.rules.queries import of_event
+from atalaya.apps.events.rules.shown import before
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, asker, has, needs
 from atalaya.apps.registry.models import Contact, Organisation
@@ -55,6 +57,8 @@ def event(request: HttpRequest, raw_file: str, raw_row: int) -> HttpResponse:
         "original": _original(found),
         "story_url": story_url(found),
         "told": stories.told(user, place) if (place := _place(found)) else None,
+        "rule": of_event(user, found["state"], found["rule"]),
+        "rule_before": before(found),
         **_owners(user, found),
     }
     return render(request, "events/event.html", context)
@@ -146,6 +150,7 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
         "owner_url": organisation_url(str(owner.pk)) if owner else "",
         "contacts": _contacts(user, owner),
         "extras": extras.about(user, found),
+        "rule": of_event(user, found.state, found.rule),
         **_words(user, found),
     }
     return render(request, "events/finding.html", context)

@@ -18,6 +18,7 @@ from atalaya.apps.events import actions, own_feeds, queries, raw, words
 from atalaya.apps.events.forms import AgainForm, UploadForm
 from atalaya.apps.events.listing import FILES
 from atalaya.apps.events.models import Ingest
+from atalaya.apps.events.rules.queries import hits_of
 from atalaya.apps.people.rights import Right, asker, needs
 from atalaya.core.errors import BadInput
 from atalaya.web import safe_csv
@@ -59,6 +60,7 @@ def file(request: HttpRequest, pk: UUID) -> HttpResponse:
         "rejects": [(reject, words.reason(reject.reason)) for reject in page.object_list],
         "is_kept": raw.find(ingest.sha256) is not None,
         "events_url": f"{reverse('events:explorer')}?file={ingest.sha256}",
+        "hits": hits_of(ingest),
         "again": AgainForm(initial={"feed": ingest.feed}, states=[ingest.state_id]),
     }
     return render(request, "events/file.html", context)

@@ -30,6 +30,7 @@ REASONS: tuple[str, ...] = (
     gettext_noop("An attribute of the kind {kind} cannot be an event."),
     gettext_noop("This pattern is not read: only equal values, with OR between them."),
     gettext_noop("The indicator was revoked."),
+    gettext_noop("Dropped by the rule {rule}: {why}"),
     gettext_noop("The time is before 1990."),
     gettext_noop("The time is more than two days in the future."),
 )
@@ -50,6 +51,7 @@ PROBLEMS: tuple[str, ...] = (
     gettext_noop("{word} is not a time: write 7d, 12h, 2026-11-05 or 2026-11-05T14:30."),
     gettext_noop("{word} is not a value of {field}."),
     gettext_noop("There is no organisation {word}."),
+    gettext_noop("A rule cannot ask for {field}."),
 )
 """Every template of `core.store.ask.problem`, marked for translation; a test holds the two lists together."""
 

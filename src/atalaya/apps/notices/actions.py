@@ -19,16 +19,16 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.events.models import Finding, Ingest, Rule
 from atalaya.apps.events.tables import event_table
-from atalaya.apps.notices import gathering, keys, letter, outbox, timing
+from atalaya.apps.notices import gathering, keys, letter, outbox, routing, timing
 from atalaya.apps.notices.models import Attempt, Notice, NoticeFinding, Trouble
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, has
 from atalaya.apps.records.actions import record
 from atalaya.apps.registry import actions as registry
 from atalaya.apps.registry.models import Contact, Organisation, Team
-from atalaya.apps.registry.queries import contacts_to_tell, scope_of
+from atalaya.apps.registry.queries import scope_of
 from atalaya.core.crypto import openpgp
 from atalaya.core.errors import AtalayaError, NotAllowed, Temporary
 from atalaya.wire import smtp
@@ -73,29 +73,37 @@ def collect(ingest_id: UUID | str, *, by: User | None = None) -> int:
 def gather(findings: Sequence[int], *, by: User | None = None) -> int:
     """Add those of these findings (keys, at most PART) that are to be told to a notice for each contact to tell.
 
-    Findings of one organisation and class go into its open notice, or begin one. An organisation that has nobody with an
+    Findings of one organisation and class, and of one rule that sends them its own way, go into its open notice, or begin one. An organisation that has nobody with an
     e-mail address gets a notice that is held, so that people see it. Returns how many findings were added.
     """
     now = timezone.now()
-    groups: dict[tuple[UUID, str], list[gathering.Fresh]] = {}
+    groups: dict[tuple[UUID, str, str], list[gathering.Fresh]] = {}
     with transaction.atomic():
-        for one in gathering.fresh(findings, now=now):
-            groups.setdefault((one.owner, one.finding.type), []).append(one)
-        added = sum(_tell(group, now) for group in groups.values())
+        fresh = gathering.fresh(findings, now=now)
+        routes = routing.routes_of(one.finding for one in fresh)
+        for one in fresh:
+            rule = one.finding.rule if (one.finding.state, one.finding.rule) in routes else ""
+            groups.setdefault((one.owner, one.finding.type, rule), []).append(one)
+        added = sum(
+            _tell(group, routes.get((group[0].finding.state, rule)), now)
+            for (_owner, _type, rule), group in groups.items()
+        )
         if added:
             record("notices.findings.gathered", by=by, detail={"findings": added, "groups": len(groups)})
     return added
 
 
-def _tell(group: Sequence[gathering.Fresh], now: datetime) -> int:
+def _tell(group: Sequence[gathering.Fresh], rule: Rule | None, now: datetime) -> int:
     finding = group[0].finding
-    assert finding.organisation is not None
-    contacts = contacts_to_tell(finding.organisation)
+    owner = finding.organisation
+    assert owner is not None
+    contacts = routing.recipients(owner, rule)
     if contacts:
-        _hand_on(_orphans().filter(organisation=finding.organisation, type=finding.type), contacts, now)
+        alike = _orphans().filter(organisation=owner, type=finding.type, rule=rule.code if rule else "")
+        _hand_on(alike, contacts, now)
     nobody: list[Contact | None] = [None]
     for contact in contacts or nobody:
-        _add(_open(finding.organisation, contact, finding.type, now), group)
+        _add(_open(owner, contact, finding.type, rule, now), group)
     return len(group)
 
 
@@ -121,24 +129,30 @@ def _add(notice: Notice, group: Sequence[gathering.Fresh]) -> None:
     notice.save(update_fields=["severity", "status"])
 
 
-def _open(organisation: Organisation, contact: Contact | None, type: str, now: datetime) -> Notice:
+def _open(
+    organisation: Organisation, contact: Contact | None, type: str, rule: Rule | None, now: datetime
+) -> Notice:
     """The notice to this contact that still takes findings, begun if there is none."""
-    standing = Notice.objects.filter(OPEN, organisation=organisation, contact=contact, type=type)
+    code = rule.code if rule else ""
+    standing = Notice.objects.filter(OPEN, organisation=organisation, contact=contact, type=type, rule=code)
     if found := standing.select_for_update(of=("self",)).first():
         return found
     try:
         with transaction.atomic():
-            return _begun(organisation, contact, type, now)
+            return _begun(organisation, contact, type, rule, now)
     except IntegrityError:  # another process began one in between
         return standing.get()
 
 
-def _begun(organisation: Organisation, contact: Contact | None, type: str, now: datetime) -> Notice:
-    before = Notice.objects.filter(organisation=organisation, contact=contact, type=type)
+def _begun(
+    organisation: Organisation, contact: Contact | None, type: str, rule: Rule | None, now: datetime
+) -> Notice:
+    code = rule.code if rule else ""
+    before = Notice.objects.filter(organisation=organisation, contact=contact, type=type, rule=code)
     node, notices = settings.CONFIG.node, settings.CONFIG.notices
     leaves = timing.departure(
         now,
-        at_once=organisation.critical,
+        at_once=organisation.critical or bool(rule and rule.at_once),
         last=before.order_by("-window_end").values_list("window_end", flat=True).first(),
         digest_hour=notices.digest_hour,
         window=timedelta(hours=notices.window_hours),
@@ -151,15 +165,18 @@ def _begun(organisation: Organisation, contact: Contact | None, type: str, now: 
         recipient=contact.email if contact else "",
         language=contact.language if contact else node.language,
         type=type,
+        rule=code,
         window_start=now,
         window_end=leaves,
         send_after=leaves,
-        why=letter.why(contact) if contact else "",
+        why=letter.why(contact, rule) if contact else "",
         reply_token=new_token(),
     )
     notice.message_id = letter.message_id(notice.pk)
     if contact is None:
         notice.status, notice.trouble = Status.HELD, Trouble.NO_CONTACT
+    elif rule and rule.hold:
+        notice.status, notice.trouble, notice.problem = Status.HELD, Trouble.BY_RULE, rule.reason
     notice.save(force_insert=True)
     return notice
 
@@ -184,7 +201,7 @@ def _hand_on(orphans: Iterable[Notice], contacts: Sequence[Contact], now: dateti
         items = list(orphan.items.all())
         orphan.delete()
         for contact in contacts:
-            notice = _open(orphan.organisation, contact, orphan.type, now)
+            notice = _open(orphan.organisation, contact, orphan.type, routing.rule_of(orphan), now)
             for item in items:
                 item.pk, item.notice = None, notice
             NoticeFinding.objects.bulk_create(items, ignore_conflicts=True, batch_size=100)
@@ -203,7 +220,7 @@ def recheck(*, by: User | None = None) -> int:
     """Look again at notices held for want of a contact or of a usable certificate; return how many can go on now."""
     freed = 0
     for orphan in _orphans().select_related("organisation"):
-        if contacts := contacts_to_tell(orphan.organisation):
+        if contacts := routing.recipients(orphan.organisation, routing.rule_of(orphan)):
             with transaction.atomic():
                 _hand_on([orphan], contacts, timezone.now())
             freed += 1
@@ -275,7 +292,11 @@ def _take_down(notice: Notice, written: letter.Written) -> None:
 
 def _seal(notice: Notice, contact: Contact, written: letter.Written, *, by: User | None) -> Notice:
     ensure_team_key(notice.state_id)
-    notice.recipient, notice.language, notice.why = contact.email, contact.language, letter.why(contact)
+    notice.recipient, notice.language, notice.why = (
+        contact.email,
+        contact.language,
+        letter.why(contact, routing.rule_of(notice)),
+    )
     notice.message_id = letter.message_id(notice.pk)
     notice.status, notice.trouble, notice.problem = Status.READY, Trouble.NONE, ""
     if not is_set_up():
@@ -470,7 +491,7 @@ def release(
 
 def _with_contact(notice: Notice) -> Notice:
     """The notice handed on to those who are to be told now. Raises AtalayaError when there is still nobody."""
-    contacts = contacts_to_tell(notice.organisation)
+    contacts = routing.recipients(notice.organisation, routing.rule_of(notice))
     with transaction.atomic():
         orphan = _orphans().filter(pk=notice.pk).first()
         if not contacts or orphan is None:
@@ -478,7 +499,9 @@ def _with_contact(notice: Notice) -> Notice:
                 _("There is still nobody to tell."), advice=_("Add a contact with an e-mail address first.")
             )
         _hand_on([orphan], contacts, timezone.now())
-    return Notice.objects.get(OPEN, organisation=notice.organisation, type=notice.type, contact=contacts[0])
+    return Notice.objects.get(
+        OPEN, organisation=notice.organisation, type=notice.type, contact=contacts[0], rule=notice.rule
+    )
 
 
 def send_now(notice: Notice, *, by: User) -> Notice:
@@ -525,12 +548,14 @@ def _reopened(notice: Notice) -> Notice:
 
 def _copied(notice: Notice) -> Notice:
     contact, organisation = notice.contact, notice.organisation
-    again = _begun(organisation, contact, notice.type, timezone.now())
+    again = _begun(organisation, contact, notice.type, routing.rule_of(notice), timezone.now())
     again.send_after, again.severity, again.source_agrees = (
         timezone.now(),
         notice.severity,
         notice.source_agrees,
     )
+    if again.trouble == Trouble.BY_RULE:  # somebody looks at it right now
+        again.status, again.trouble, again.problem = Status.WAITING, Trouble.NONE, ""
     again.save()
     items = list(notice.items.all())
     for item in items:

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from atalaya.apps.events import own_feeds
-from atalaya.apps.events.models import Finding
-from atalaya.apps.notices import compose, keys
+from atalaya.apps.events.models import Finding, Rule
+from atalaya.apps.notices import compose, keys, routing
 from atalaya.apps.notices.models import Notice, NoticeFinding
 from atalaya.apps.notices.rows import Rows, Since, rows_of
 from atalaya.apps.notices.wording import wording
@@ -49,8 +49,10 @@ def write(notice: Notice, contact: Contact | None) -> Written | None:
     most = settings.CONFIG.notices.rows
     rows = rows_of(notice.state_id, notice.organisation_id, notice.type, _since(findings), most=most)
     tlp = _marking(rows, findings)
-    kind = Kind.NAMED if notice.source_agrees else Kind.OWNER
-    facts = _facts(notice, contact, findings, rows, tlp)
+    rule = routing.rule_of(notice)
+    elsewhere = routing.is_elsewhere(notice, contact, rule)
+    kind = Kind.NAMED if notice.source_agrees else Kind.CLIENT if elsewhere else Kind.OWNER
+    facts = _facts(notice, contact, rule, findings, rows, tlp)
     words = wording(contact.language if contact else notice.language)
     return Written(
         facts=facts,
@@ -105,6 +107,7 @@ def _marking(rows: Rows, findings: Sequence[tuple[NoticeFinding, Finding]]) -> s
 def _facts(
     notice: Notice,
     contact: Contact | None,
+    rule: Rule | None,
     findings: Sequence[tuple[NoticeFinding, Finding]],
     rows: Rows,
     tlp: str,
@@ -117,7 +120,7 @@ def _facts(
         team=name,
         organisation=notice.organisation.name,
         contact=contact.name if contact else "",
-        why=why(contact) if contact else "",
+        why=why(contact, rule) if contact else "",
         zone=contact.timezone if contact else settings.CONFIG.node.timezone,
         findings=[compose.Told(finding, item.change) for item, finding in findings],
         file=file_name(notice),
@@ -210,10 +213,17 @@ def _headers(notice: Notice, contact: Contact, written: Written, at: datetime) -
     ]
 
 
-def why(contact: Contact) -> str:
-    """Why this contact is told, in their language."""
+WHY_CHARS = 800
+"""Room for the sentence that every contact gets, and for a rule's reason."""
+
+
+def why(contact: Contact, rule: Rule | None = None) -> str:
+    """Why this contact is told, in their language; and the reason of the rule that chose them, if one did."""
     words = wording(contact.language)
-    return words.say("why", role=words.role(contact.role), organisation=contact.organisation.name)[:400]
+    told = words.say("why", role=words.role(contact.role), organisation=contact.organisation.name)
+    if rule and (rule.tell_id or rule.role):
+        told = f"{told} {words.say('why_rule', reason=rule.reason)}"
+    return told[:WHY_CHARS]
 
 
 def message_id(notice_id: UUID) -> str:

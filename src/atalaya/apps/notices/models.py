@@ -20,6 +20,7 @@ class Trouble(models.TextChoices):
     REVOKED = "revoked", _("The contact's OpenPGP certificate was revoked: nothing is sent in clear instead.")
     UNUSABLE = "unusable", _("The contact's OpenPGP certificate cannot be encrypted to.")
     BY_HAND = "hand", _("Somebody holds it back.")
+    BY_RULE = "rule", _("A rule of the team holds it for a look.")
     NOT_SET_UP = "setup", _("Sending mail is not set up on this node.")
     LATER = "later", _("The mail server did not take it yet; it is tried again.")
     REFUSED = "refused", _("The mail server refused it for good.")
@@ -65,6 +66,9 @@ class Notice(models.Model):
     recipient = models.EmailField(_("recipient"), blank=True, help_text="The address at the time of sending.")
     language = models.CharField(_("language"), max_length=5)
     type = models.CharField(_("class"), max_length=40)
+    rule = models.CharField(
+        _("rule"), max_length=40, blank=True, default="", help_text="Code of the rule that sends it its way."
+    )
     severity = models.SmallIntegerField(
         _("severity"), default=0, help_text="Highest severity of its findings, as in Finding."
     )
@@ -78,7 +82,7 @@ class Notice(models.Model):
     )
     why = models.CharField(
         _("why this contact"),
-        max_length=400,
+        max_length=800,
         blank=True,
         help_text="As told to the contact, in their language.",
     )
@@ -117,14 +121,14 @@ class Notice(models.Model):
         )
         constraints = (
             models.UniqueConstraint(
-                fields=["organisation", "type", "contact"],
+                fields=["organisation", "type", "contact", "rule"],
                 condition=Q(
                     message_sha256="", status__in=["waiting", "ready", "held"], contact__isnull=False
                 ),
                 name="notice_one_open_per_contact",
             ),
             models.UniqueConstraint(
-                fields=["organisation", "type"],
+                fields=["organisation", "type", "rule"],
                 condition=Q(message_sha256="", status__in=["waiting", "ready", "held"], contact__isnull=True),
                 name="notice_one_open_without_contact",
             ),

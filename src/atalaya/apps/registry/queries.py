@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ ROLES_TOLD = (Contact.Role.SECURITY, Contact.Role.ABUSE, Contact.Role.TECHNICAL,
 """Whom a notice goes to: the first of these roles that somebody holds. Never press, never legal."""
 
 
-def contacts_to_tell(organisation: Organisation) -> list[Contact]:
+def contacts_to_tell(organisation: Organisation, roles: Sequence[str] = ROLES_TOLD) -> list[Contact]:
     """Whom to tell about findings of `organisation`: the contacts of its best role that have priority 1, or the least number.
 
     When it has nobody to tell, the organisation that it is part of is asked, and so on up. Empty: nobody is known.
@@ -90,20 +91,20 @@ def contacts_to_tell(organisation: Organisation) -> list[Contact]:
     current: Organisation | None = organisation
     while current is not None and current.pk not in seen:
         seen.add(current.pk)
-        if told := _first_in_line(current):
+        if told := _first_in_line(current, roles):
             return told
         current = current.parent
     return []
 
 
-def _first_in_line(organisation: Organisation) -> list[Contact]:
+def _first_in_line(organisation: Organisation, roles: Sequence[str]) -> list[Contact]:
     able = (
-        organisation.contacts.filter(active=True, role__in=ROLES_TOLD)
+        organisation.contacts.filter(active=True, role__in=roles)
         .exclude(email="")
         .select_related("certificate")
     )
     contacts = list(able.order_by("priority", "name", "pk"))
-    for role in ROLES_TOLD:
+    for role in roles:
         if holders := [contact for contact in contacts if contact.role == role]:
             return [contact for contact in holders if contact.priority == holders[0].priority]
     return []

@@ -29,10 +29,11 @@ VALUE = "The value is not of the kind that this field holds."
 ATTRIBUTE = "An attribute of the kind {kind} cannot be an event."
 PATTERN = "This pattern is not read: only equal values, with OR between them."
 REVOKED = "The indicator was revoked."
+DROPPED = "Dropped by the rule {rule}: {why}"
 
 TEMPLATES: tuple[str, ...] = (
     UTF8, NUL, LONG_ROW, LONG_CELL, CELLS, QUOTE, RETURN, TRUNCATED, JSON, JSON_DEEP, CEF, CUT_RECORD,
-    MISSING, TIME, ADDRESS, NETWORK, NUMBER, VALUE, ATTRIBUTE, PATTERN, REVOKED,
+    MISSING, TIME, ADDRESS, NETWORK, NUMBER, VALUE, ATTRIBUTE, PATTERN, REVOKED, DROPPED,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ class Result:
     `sightings` are the file's findings as `EventTable.findings_of` tells them, None where they have to be read there.
     `rejects` holds up to `limits.REJECTS_KEPT` rows one by one (count 1) and the rest by field and reason (row null,
     count > 0); it is empty when the file had been committed before. `committed` is False then: nothing was added.
+    `touched` are the events that each rule decided on, by its code; `dropped` those that became rejected rows, by reason.
     """
 
     rows_read: int
@@ -41,6 +43,8 @@ class Result:
     committed: bool
     rejects: pl.DataFrame = field(default_factory=no_rejects, compare=False)
     sightings: pl.DataFrame | None = field(default=None, compare=False)
+    touched: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> dict[str, Any]:
         """The counts as commit metadata holds them: JSON values only."""
@@ -51,6 +55,7 @@ class Result:
             "rejected": self.rejected,
             "first_event_at": self.first_event_at.isoformat() if self.first_event_at else None,
             "last_event_at": self.last_event_at.isoformat() if self.last_event_at else None,
+            **{name: dict(told) for name in _BY_RULE if (told := getattr(self, name))},
         }
 
     @classmethod
@@ -65,7 +70,9 @@ class Result:
             first_event_at=first,
             last_event_at=last,
             committed=False,
+            **{name: counts.get(name, {}) for name in _BY_RULE},
         )
 
 
 _TIMES = ("first_event_at", "last_event_at")
+_BY_RULE = ("touched", "dropped")

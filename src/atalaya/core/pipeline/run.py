@@ -14,6 +14,7 @@ from atalaya.core.pipeline.attribute import Networks, attribute
 from atalaya.core.pipeline.dedupe import Seen
 from atalaya.core.pipeline.rejects import Rejects
 from atalaya.core.pipeline.result import Result
+from atalaya.core.pipeline.rules import NONE, Rules, Ruling
 from atalaya.core.pipeline.same import Events, Same
 from atalaya.core.pipeline.times import believable
 
@@ -46,18 +47,19 @@ def run(
     state: str,
     networks: Networks,
     observed_at: datetime,
+    rules: Rules = NONE,
 ) -> Result:
     """Store the events of one feed file, all or none, and say what came of its rows.
 
     `state` received the file with this hash at `observed_at` (UTC). The same file for the same state is stored once:
     a second call reads nothing and returns the recorded counts with `committed` False. May be killed at any moment
-    and called again. Raises Temporary when too many other processes write at the same time.
+    and called again. `rules` decide on each new event (see `rules`). Raises Temporary when too many other processes write at the same time.
     """
     recorded = store.committed(state, sha256)
     if recorded is not None:
         return Result.recorded(recorded)
     with store.draft(state, sha256) as draft:
-        made = _Run(draft, networks, observed_at)
+        made = _Run(draft, networks, observed_at, rules.on(observed_at.date()))
         for events in _chunks(made.checked(mapped)):
             made.add(events)
         return draft.commit(made.result())
@@ -78,8 +80,9 @@ def _chunks(batches: Iterable[pl.DataFrame]) -> Iterator[Events]:
 class _Run:
     """One feed file on its way, and what has come of its rows so far."""
 
-    def __init__(self, draft: Draft, networks: Networks, observed_at: datetime) -> None:
+    def __init__(self, draft: Draft, networks: Networks, observed_at: datetime, rules: Rules = NONE) -> None:
         self._draft, self._networks, self._observed_at = draft, networks, observed_at
+        self._rules = Ruling(rules)
         self._seen: Seen[tuple[date, str]] = Seen(draft.seen)
         self.rejects = Rejects()
         self.rows_read = self.kept = self.doubled = 0
@@ -116,24 +119,28 @@ class _Run:
         return rows.select("day", "feed_code").unique().rows()
 
     def _write(self, events: Events, addresses: Addresses) -> None:
-        rows = events.rows.with_columns(
-            addresses.keys(),
-            identity.finding_keys(events.rows, events.same, addresses=addresses),
-            time_observation=pl.lit(self._observed_at, pl.Datetime("us", "UTC")),
-        )
+        observed = pl.lit(self._observed_at, pl.Datetime("us", "UTC"))
+        rows = events.rows.with_columns(addresses.keys(), time_observation=observed)
+        events = Events(attribute(rows, self._networks, addresses=addresses), events.same)
+        events, addresses = self._rules(events, addresses, self.rejects)
+        if events.rows.is_empty():
+            return
+        rows = events.rows.with_columns(identity.finding_keys(events.rows, events.same, addresses=addresses))
         first, last = rows.select(pl.col("time_source").min(), last=pl.col("time_source").max()).row(0)
         self._first, self._last = min(self._first or first, first), max(self._last or last, last)
-        self._draft.add(Events(attribute(rows, self._networks, addresses=addresses), events.same))
+        self._draft.add(Events(rows, events.same))
 
     def result(self) -> Result:
         """The counts as they are when all rows were added."""
         return Result(
             rows_read=self.rows_read,
-            kept=self.kept,
+            kept=self.kept - self._rules.dropped.total(),
             doubled=self.doubled,
             rejected=self.rejects.total,
             first_event_at=self._first,
             last_event_at=self._last,
             committed=True,
             rejects=self.rejects.table(),
+            touched=self._rules.touched,
+            dropped=self._rules.dropped,
         )

@@ -29,6 +29,7 @@ COLUMNS: dict[str, pl.DataType] = {
     "address": pl.String(),
     "port": pl.Int64(),
     "malware": pl.String(),
+    "rule": pl.String(),
     "first_seen": pl.Datetime("us", "UTC"),
     "last_seen": pl.Datetime("us", "UTC"),
     "count": pl.Int64(),
@@ -37,7 +38,7 @@ COLUMNS: dict[str, pl.DataType] = {
 
 _READ = (
     "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
-    "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url", "source_account",
+    "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url", "source_account", "rule",
 )  # fmt: skip
 FOLDED = 500_000
 """Rows that wait at least before findings are summed again: memory follows the findings, not the events."""

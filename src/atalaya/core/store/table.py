@@ -16,6 +16,7 @@ from deltalake.transaction import AddAction
 
 from atalaya.core.errors import AtalayaError
 from atalaya.core.pipeline.attribute import Networks
+from atalaya.core.pipeline.before import as_it_came
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
 from atalaya.core.store import attribution, compaction, counting, findings, layout, reading, rollup
@@ -83,7 +84,9 @@ class EventTable:
         if new:
             found.append(reading.scan(self.path, new).select("key").collect()["key"].to_numpy())
         for path in old:
-            found.append(event_keys(reading.scan(self.path, [path]).select(CONTENT).collect()).to_numpy())
+            found.append(
+                event_keys(as_it_came(reading.scan(self.path, [path])).select(CONTENT).collect()).to_numpy()
+            )
         return np.concatenate(found)
 
     # -- adding --------------------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ def fill() -> bool:
         settings.CONFIG = _with_mail(plain, server.server_address[1])
         clock.moment = started - timedelta(days=reports.DAYS + 1)
         _found()
+        _rule()
         owners.sign_up()
         _replay(clock, started)
     settings.CONFIG = plain
@@ -92,6 +93,27 @@ def _found() -> None:
             by=None,
         )  # fmt: skip
         _furnish(made[place.name], place)
+
+
+def _rule() -> None:
+    """Two rows of the rules table, as a team would have them after its first months."""
+    from atalaya.apps.events.models import Rule
+    from atalaya.apps.events.rules import actions
+    from atalaya.apps.registry.models import Organisation
+
+    rows = (
+        Rule(
+            code="remote-desktop-at-critical-places", name="Remote desktop at critical places", line="identifier:open-rdp critical:yes",
+            severity="critical", reason="Both ransomware cases of this year in the region began with an open remote desktop.",
+        ),
+        Rule(
+            code="library-through-the-ministry", name="Library: tell the ministry", line='org:"National Library and Archives"',
+            tell=Organisation.objects.get(name="Ministry of Education"), reason="The ministry's own people look after the library's computers.",
+        ),
+    )  # fmt: skip
+    for row in rows:
+        row.state_id = country.CODE
+        actions.save_rule(row, by=None)
 
 
 def _furnish(organisation: Organisation, place: country.Place) -> None:

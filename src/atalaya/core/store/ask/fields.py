@@ -56,6 +56,7 @@ FIELDS: tuple[Field, ...] = (
     Field("status", "code", ("status",)),
     Field("finding", "number", ("finding",), (), 2**63 - 1),
     Field("file", "code", ("raw_file",)),
+    Field("rule", "code", ("rule",)),
     Field("since", "since", ("time_source",), ("from", "after")),
     Field("until", "until", ("time_source",), ("to", "before")),
 )

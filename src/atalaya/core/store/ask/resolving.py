@@ -47,6 +47,11 @@ def resolve(node: Node, now: datetime, look: Look) -> Asked:
     return Asked(fields, every(rest) if rest else None)
 
 
+def resolved(node: Node, now: datetime, look: Look) -> Node:
+    """The whole tree with moments for times and identities for names, nothing lifted out of it. Raises Problem."""
+    return _resolved(node, now, look)
+
+
 def bounded(node: Node) -> bool:
     """Whether the question says anything that bounds its time, or names one file or finding."""
     return any(
