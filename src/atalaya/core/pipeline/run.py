@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
+from atalaya.core.enrich.filling import NONE, References
 from atalaya.core.pipeline import identity, same
 from atalaya.core.pipeline.address import Addresses, no_addresses, parse
 from atalaya.core.pipeline.attribute import Networks, attribute
@@ -46,6 +47,7 @@ def run(
     state: str,
     networks: Networks,
     observed_at: datetime,
+    references: References = NONE,
 ) -> Result:
     """Store the events of one feed file, all or none, and say what came of its rows.
 
@@ -57,7 +59,7 @@ def run(
     if recorded is not None:
         return Result.recorded(recorded)
     with store.draft(state, sha256) as draft:
-        made = _Run(draft, networks, observed_at)
+        made = _Run(draft, networks, observed_at, references)
         for events in _chunks(made.checked(mapped)):
             made.add(events)
         return draft.commit(made.result())
@@ -78,8 +80,11 @@ def _chunks(batches: Iterable[pl.DataFrame]) -> Iterator[Events]:
 class _Run:
     """One feed file on its way, and what has come of its rows so far."""
 
-    def __init__(self, draft: Draft, networks: Networks, observed_at: datetime) -> None:
+    def __init__(
+        self, draft: Draft, networks: Networks, observed_at: datetime, references: References
+    ) -> None:
         self._draft, self._networks, self._observed_at = draft, networks, observed_at
+        self._references = references
         self._seen: Seen[tuple[date, str]] = Seen(draft.seen)
         self.rejects = Rejects()
         self.rows_read = self.kept = self.doubled = 0
@@ -121,6 +126,7 @@ class _Run:
             identity.finding_keys(events.rows, events.same, addresses=addresses),
             time_observation=pl.lit(self._observed_at, pl.Datetime("us", "UTC")),
         )
+        rows = self._references.fill(Events(rows, events.same), addresses)
         first, last = rows.select(pl.col("time_source").min(), last=pl.col("time_source").max()).row(0)
         self._first, self._last = min(self._first or first, first), max(self._last or last, last)
         self._draft.add(Events(attribute(rows, self._networks, addresses=addresses), events.same))

@@ -120,6 +120,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("owners", pl.List(pl.String()), "UUIDs of all organisations with a claim, most specific first.", own=True),
     Column("owner_by", TEXT, "The network that decided: 192.0.2.0/24, AS64500 or example.org.", own=True),
     Column("source.ip_key", INT, "Sort key of source.ip: IPv4 as a number; upper 64 bits of IPv6, two's complement.", own=True),
+    Column("filled", TEXT, "Fields that the feed left empty and this node filled, each with the kind of its reference file.", own=True),
     Column("raw.file", TEXT, "SHA-256 of the file the event came in.", own=True),
     Column("raw.row", INT, "Row number in that file, the header being row 0.", own=True),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from deltalake.transaction import AddAction
 from atalaya.core.errors import AtalayaError
 from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.dedupe import Keys
+from atalaya.core.enrich.filling import as_received
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
 from atalaya.core.store import attribution, compaction, counting, findings, layout, reading, rollup
 from atalaya.core.store.draft import Draft
@@ -83,7 +84,8 @@ class EventTable:
         if new:
             found.append(reading.scan(self.path, new).select("key").collect()["key"].to_numpy())
         for path in old:
-            found.append(event_keys(reading.scan(self.path, [path]).select(CONTENT).collect()).to_numpy())
+            told = reading.scan(self.path, [path]).select(*CONTENT, "filled").collect()
+            found.append(event_keys(as_received(told)).to_numpy())
         return np.concatenate(found)
 
     # -- adding --------------------------------------------------------------------------------------------------
