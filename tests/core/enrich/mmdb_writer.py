@@ -73,13 +73,20 @@ class Record:
 
 
 def written(
-    known: Mapping[Network, Any], *, version: int = 6, size: int = 24, name: str = "Test-City", alias: str = ""
+    known: Mapping[Network, Any],
+    *,
+    version: int = 6,
+    size: int = 24,
+    name: str = "Test-City",
+    alias: str = "",
 ) -> bytes:
     """The bytes of a database. Networks are longer than 0 bits. `alias`: an IPv6 prefix that leads to the IPv4 tree."""
     tree = _Tree()
     at: dict[bytes, int] = {}
     section = b""
-    for network in sorted(known, key=lambda one: one.prefixlen + (96 if one.version == 4 and version == 6 else 0)):
+    for network in sorted(
+        known, key=lambda one: one.prefixlen + (96 if one.version == 4 and version == 6 else 0)
+    ):
         record = value(known[network])
         if record not in at:
             at[record] = len(section)

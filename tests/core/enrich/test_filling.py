@@ -28,7 +28,9 @@ RANGES = st.lists(
 
 def naive(ranges: list[tuple[int, int, int]], number: int) -> int:
     """The smallest range around a number; of equal ones the last."""
-    around = [(last - first, -at, node) for at, (first, last, node) in enumerate(ranges) if first <= number <= last]
+    around = [
+        (last - first, -at, node) for at, (first, last, node) in enumerate(ranges) if first <= number <= last
+    ]
     return min(around)[2] if around else -1
 
 
@@ -38,14 +40,18 @@ def test_it_finds_the_smallest_range(ranges: list[tuple[int, int, int]], top: bo
     for kind, bits in ((NUMBER, 32), (SIXTEEN, 128)):
         shift = 2**bits - 301 if top else 0
         family = of_ranges(
-            [one[0] + shift for one in ranges], [one[1] + shift for one in ranges], [one[2] for one in ranges], kind
+            [one[0] + shift for one in ranges],
+            [one[1] + shift for one in ranges],
+            [one[2] for one in ranges],
+            kind,
         )
         asked = [number + shift for number in range(301)]
         if kind == NUMBER:
             numbers: Any = np.array(asked, np.uint32)
         else:
             numbers = sixteen(
-                np.array([n >> 64 for n in asked], np.uint64), np.array([n & 2**64 - 1 for n in asked], np.uint64)
+                np.array([n >> 64 for n in asked], np.uint64),
+                np.array([n & 2**64 - 1 for n in asked], np.uint64),
             )
         found = family.rows(family.places(numbers))
         assert found.tolist() == [naive(ranges, number) for number in range(301)]
@@ -58,7 +64,12 @@ def table(ranges: list[tuple[str, str]] | dict[str, dict[str, Any]], lengths: bo
 
     numbers = [int(ipaddress.IPv4Address(address)) for address in ranges]
     values = pl.DataFrame(list(ranges.values()), infer_schema_length=None)
-    return Table(of_ranges(numbers, numbers, list(range(len(numbers))), NUMBER), nothing(SIXTEEN), nothing(NUMBER), values)
+    return Table(
+        of_ranges(numbers, numbers, list(range(len(numbers))), NUMBER),
+        nothing(SIXTEEN),
+        nothing(NUMBER),
+        values,
+    )
 
 
 def filled(references: References, rows: dict[str, Any], **same: str) -> dict[str, Any]:
@@ -86,7 +97,9 @@ def test_it_fills_what_is_empty_and_leaves_what_the_feed_said() -> None:
 
 
 def test_it_puts_no_name_on_another_as_number_and_no_city_into_another_country() -> None:
-    told = filled(References({"asn": NUMBERS, "city": PLACE}), {"source_ip": [HERE], ASN: [64501], CC: ["BB"]})
+    told = filled(
+        References({"asn": NUMBERS, "city": PLACE}), {"source_ip": [HERE], ASN: [64501], CC: ["BB"]}
+    )
     assert told == {ASN: [64501], CC: ["BB"]}
 
 
@@ -131,7 +144,9 @@ def test_it_never_changes_a_word_of_the_feed_and_can_be_taken_back(data: st.Data
     back = as_received(told)
     assert_frame_equal(back.select(rows.columns), rows)
     assert all(back[name].null_count() == size for name in back.columns if name not in rows.columns)
-    keys = [event_keys(frame.select(name for name in CONTENT if name in frame.columns)) for frame in (rows, back)]
+    keys = [
+        event_keys(frame.select(name for name in CONTENT if name in frame.columns)) for frame in (rows, back)
+    ]
     assert keys[0].to_list() == keys[1].to_list()
 
 

@@ -23,7 +23,11 @@ from atalaya.core.errors import BadInput, TooLarge
 from atalaya.core.pipeline.address import parse
 from atalaya.core.pipeline.same import Events
 
-CITY = {"country": {"iso_code": "TT"}, "city": {"names": {"en": "Arima", "es": "Arima"}}, "location": {"latitude": 10.6, "longitude": -61.3}}
+CITY = {
+    "country": {"iso_code": "TT"},
+    "city": {"names": {"en": "Arima", "es": "Arima"}},
+    "location": {"latitude": 10.6, "longitude": -61.3},
+}
 NET4, NET6 = ipaddress.IPv4Network, ipaddress.IPv6Network
 
 
@@ -37,7 +41,10 @@ def answers(table: Table, addresses: list[str]) -> list[dict[str, Any]]:
     """What the table knows of each address, through the door that events use."""
     texts = pl.Series("source_ip", addresses, pl.String())
     rows = References({"city": table}).fill(Events(pl.DataFrame({"source_ip": texts})), parse(texts))
-    return [{name: value for name, value in row.items() if value is not None} for row in rows.drop("source_ip").iter_rows(named=True)]
+    return [
+        {name: value for name, value in row.items() if value is not None}
+        for row in rows.drop("source_ip").iter_rows(named=True)
+    ]
 
 
 def v4() -> st.SearchStrategy[Any]:
@@ -68,7 +75,9 @@ def near(networks: Any) -> Iterator[str]:
     known=st.dictionaries(st.one_of(v4(), v6()), COUNTRIES, min_size=1, max_size=25),
     size=st.sampled_from([24, 28, 32]),
 )
-def test_it_answers_what_the_library_answers(tmp_path_factory: pytest.TempPathFactory, known: Any, size: int) -> None:
+def test_it_answers_what_the_library_answers(
+    tmp_path_factory: pytest.TempPathFactory, known: Any, size: int
+) -> None:
     folder = tmp_path_factory.mktemp("mmdb")
     table = compiled(folder, known, size=size)
     asked = sorted(set(near(known)) | {"192.0.2.1", "2001:db8::1", "255.255.255.255", "0.0.0.0"})
@@ -82,12 +91,17 @@ def test_it_answers_what_the_library_answers(tmp_path_factory: pytest.TempPathFa
 
 
 @settings(max_examples=60, deadline=None)
-@given(known=st.dictionaries(v4(), st.integers(1, 5), min_size=1, max_size=20), version=st.sampled_from([4, 6]))
+@given(
+    known=st.dictionaries(v4(), st.integers(1, 5), min_size=1, max_size=20), version=st.sampled_from([4, 6])
+)
 def test_it_names_the_network_that_the_library_names(
     tmp_path_factory: pytest.TempPathFactory, known: Any, version: int
 ) -> None:
     folder = tmp_path_factory.mktemp("mmdb")
-    records = {network: {"autonomous_system_number": n, "autonomous_system_organization": f"AS of {n}"} for network, n in known.items()}
+    records = {
+        network: {"autonomous_system_number": n, "autonomous_system_organization": f"AS of {n}"}
+        for network, n in known.items()
+    }
     table = compiled(folder, records, "asn", version=version)
     asked = sorted(set(near(known)))
     with maxminddb.open_database(folder / "x.mmdb") as reader:
@@ -114,7 +128,12 @@ def test_it_reads_everything_that_is_asked_of_a_city(tmp_path: Path) -> None:
 
 
 def test_it_reads_the_flat_records_of_ipinfo(tmp_path: Path) -> None:
-    flat = {"country": "Trinidad and Tobago", "country_code": "TT", "asn": "AS64500", "as_name": "Example\x00 Net"}
+    flat = {
+        "country": "Trinidad and Tobago",
+        "country_code": "TT",
+        "asn": "AS64500",
+        "as_name": "Example\x00 Net",
+    }
     table = compiled(tmp_path, {NET6("2001:db8::/32"): flat}, "asn")
     (told,) = answers(table, ["2001:db8::1"])
     assert told["source_geolocation_cc"] == "TT" and told["source_asn"] == 64500
@@ -147,7 +166,15 @@ GOOD = written({NET4("192.0.2.0/24"): CITY, NET6("2001:db8::/32"): CITY})
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"not a database", GOOD[:40], GOOD[: GOOD.index(MARK)], GOOD[GOOD.index(MARK) :], GOOD[:-20], b"\x1f\x8b" + GOOD[2:50]],
+    [
+        b"",
+        b"not a database",
+        GOOD[:40],
+        GOOD[: GOOD.index(MARK)],
+        GOOD[GOOD.index(MARK) :],
+        GOOD[:-20],
+        b"\x1f\x8b" + GOOD[2:50],
+    ],
 )
 def test_it_refuses_a_broken_file(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.mmdb"
@@ -158,7 +185,9 @@ def test_it_refuses_a_broken_file(tmp_path: Path, data: bytes) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(at=st.integers(0, len(GOOD) - 1), byte=st.integers(0, 255))
-def test_it_reads_or_refuses_a_damaged_file(tmp_path_factory: pytest.TempPathFactory, at: int, byte: int) -> None:
+def test_it_reads_or_refuses_a_damaged_file(
+    tmp_path_factory: pytest.TempPathFactory, at: int, byte: int
+) -> None:
     path = tmp_path_factory.mktemp("mmdb") / "x.mmdb"
     path.write_bytes(GOOD[:at] + bytes([byte]) + GOOD[at + 1 :])
     try:

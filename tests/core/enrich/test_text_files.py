@@ -45,7 +45,10 @@ def known(told: dict[str, Any]) -> tuple[Any, Any]:
 def test_it_knows_country_registry_and_day_of_an_address(tmp_path: Path) -> None:
     table = table_of(tmp_path, HEAD + ROWS)
     assert (table.part, table.released, table.rows) == ("lacnic", date(2026, 3, 1), 4)
-    told = answers(table, ["192.0.2.255", "198.51.100.99", "198.51.100.100", "2001:db8:ffff::", "2001:db9::", "203.0.113.1"])
+    told = answers(
+        table,
+        ["192.0.2.255", "198.51.100.99", "198.51.100.100", "2001:db8:ffff::", "2001:db9::", "203.0.113.1"],
+    )
     assert [known(one) for one in told] == [
         ("TT", "lacnic"), ("BB", "lacnic"), (None, None), ("TT", "lacnic"), (None, None), (None, None),
     ]  # fmt: skip
@@ -55,14 +58,18 @@ def test_it_knows_country_registry_and_day_of_an_address(tmp_path: Path) -> None
 
 def test_it_takes_the_country_of_an_as_number_only_without_an_address(tmp_path: Path) -> None:
     table = table_of(tmp_path, HEAD + ROWS)
-    rows = pl.DataFrame({"source_ip": ["192.0.2.1", None, None, "203.0.113.9"], "source_asn": [64500, 64501, 64502, 64500]})
+    rows = pl.DataFrame(
+        {"source_ip": ["192.0.2.1", None, None, "203.0.113.9"], "source_asn": [64500, 64501, 64502, 64500]}
+    )
     told = References({"delegated": table}).fill(Events(rows), parse(rows["source_ip"]))
     assert told["source_geolocation_cc"].to_list() == ["TT", "JM", None, None]
 
 
 def test_it_asks_files_of_several_registries_as_one(tmp_path: Path) -> None:
     other = table_of(tmp_path, "2|arin|20260301|1|1|1|0\narin|BS|ipv4|192.0.2.0|512|20070212|allocated|x\n")
-    told = answers(merged([table_of(tmp_path, HEAD + ROWS), other]), ["192.0.2.1", "192.0.3.1", "198.51.100.1"])
+    told = answers(
+        merged([table_of(tmp_path, HEAD + ROWS), other]), ["192.0.2.1", "192.0.3.1", "198.51.100.1"]
+    )
     assert [known(one) for one in told] == [("TT", "lacnic"), ("BS", "arin"), ("BB", "lacnic")]
 
 
@@ -111,7 +118,11 @@ def test_it_bounds_what_it_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_it_reads_reverse_names(tmp_path: Path) -> None:
-    table = table_of(tmp_path, 'Address,Name\n192.0.2.1,Old.example\n\n192.0.2.1,"Mail.Example."\n2001:db8::1,six.example\n', names.read)
+    table = table_of(
+        tmp_path,
+        'Address,Name\n192.0.2.1,Old.example\n\n192.0.2.1,"Mail.Example."\n2001:db8::1,six.example\n',
+        names.read,
+    )
     told = answers(table, ["192.0.2.1", "192.0.2.2", "2001:db8::1"])
     assert [one.get("source_reverse_dns") for one in told] == ["mail.example", None, "six.example"]
     assert table.rows == 3
@@ -149,7 +160,10 @@ def test_it_reads_the_catalogue_of_known_exploited_vulnerabilities() -> None:
         ("[]", "no list of vulnerabilities"),
         ("{", "not JSON"),
         ('{"vulnerabilities": []}', "no list of vulnerabilities"),
-        (json.dumps({"vulnerabilities": [{"cveID": "CVE-2021-44228"}, {"cveID": "x"}]}), "Entry 2 of the catalogue .* 'x'"),
+        (
+            json.dumps({"vulnerabilities": [{"cveID": "CVE-2021-44228"}, {"cveID": "x"}]}),
+            "Entry 2 of the catalogue .* 'x'",
+        ),
         (json.dumps({"vulnerabilities": ["CVE-2021-44228"]}), "Entry 1"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from atalaya.apps.events.classes import CLASSES
+from atalaya.apps.events.meanings import stand
 from atalaya.apps.registry.models import Sector
 from atalaya.apps.registry.queries import Asker, visible_to
 from atalaya.core import feeds
@@ -137,7 +138,7 @@ def understood(node: Node, user: Asker, *, usual: bool = True) -> Line:
         _known(leaf)
     if usual and not bounded(node):
         node = every([node, term("since", f"{USUAL_DAYS}d")])
-    asked = resolve(node, timezone.localtime(), Names(user).look)
+    asked = resolve(node, timezone.localtime(), Names(user).look, stand)
     return Line(node, {**asked.fields, "where": asked.where})
 
 

@@ -1,7 +1,7 @@
 """Findings in bulk: the one place with SQL written by hand, because a model object per row costs 100 times more.
 
 One call is one slice inside the caller's transaction. Sightings may arrive in any order: first and last sight only
-widen, and the owner, feed and severity follow the latest sighting.
+widen, and the owner, feed, severity and vulnerabilities follow the latest sighting.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from atalaya.core.schema.columns import SEVERITIES
 TABLE = "events_finding"
 COLUMNS = (
     "key", "state", "organisation_id", "feed", "taxonomy", "type", "identifier", "severity", "address", "port",
-    "malware", "first_seen", "last_seen", "count", "status", "changed_at",
+    "malware", "cves", "first_seen", "last_seen", "count", "status", "changed_at",
 )  # fmt: skip
 """Columns of the findings table in the order in which both databases are given them."""
 TYPES = {
@@ -31,7 +31,15 @@ TYPES = {
 """PostgreSQL types of the columns that are not texts."""
 ARRAYS = ", ".join(f"%s::{TYPES.get(name, 'varchar')}[]" for name in COLUMNS)
 """What PostgreSQL's `unnest` is given: one array for each column."""
-LENGTHS = {"feed": 80, "taxonomy": 40, "type": 40, "identifier": 120, "address": 255, "malware": 120}
+LENGTHS = {
+    "feed": 80,
+    "taxonomy": 40,
+    "type": 40,
+    "identifier": 120,
+    "address": 255,
+    "malware": 120,
+    "cves": 200,
+}
 """Characters that the text columns hold; longer values are cut, the event keeps the whole."""
 
 
@@ -84,6 +92,7 @@ def prepared(sightings: pl.DataFrame) -> pl.DataFrame:
             _text("address", "address"),
             _lasting_port(),
             _text("malware", "malware"),
+            _text("cves", "cves"),
             pl.col("first_seen"),
             pl.col("last_seen"),
             pl.col("count").cast(pl.Int64),
@@ -130,7 +139,8 @@ WITH told AS (
                            THEN NULL ELSE {table}.notified_at END,
         organisation_id = CASE WHEN {latest} THEN excluded.organisation_id ELSE {table}.organisation_id END,
         severity = CASE WHEN {latest} THEN excluded.severity ELSE {table}.severity END,
-        feed = CASE WHEN {latest} THEN excluded.feed ELSE {table}.feed END
+        feed = CASE WHEN {latest} THEN excluded.feed ELSE {table}.feed END,
+        cves = CASE WHEN {latest} THEN excluded.cves ELSE {table}.cves END
     RETURNING (xmax = 0) AS fresh
 ) SELECT count(*) FILTER (WHERE fresh) FROM told
 """.format(  # noqa: S608
@@ -161,13 +171,14 @@ UPDATE {TABLE} SET
     organisation_id = CASE WHEN ?3 >= last_seen THEN ?5 ELSE organisation_id END,
     severity = CASE WHEN ?3 >= last_seen THEN ?6 ELSE severity END,
     feed = CASE WHEN ?3 >= last_seen THEN ?7 ELSE feed END,
+    cves = CASE WHEN ?3 >= last_seen THEN ?8 ELSE cves END,
     count = count + ?1,
     first_seen = min(first_seen, ?2),
     last_seen = max(last_seen, ?3)
 WHERE key = ?4
 """  # noqa: S608
 KNOWN = f"""
-SELECT key, status IN ('gone', 'solved'), organisation_id, severity, feed
+SELECT key, status IN ('gone', 'solved'), organisation_id, severity, feed, cves
 FROM {TABLE} WHERE key IN (SELECT value FROM json_each(?))
 """  # noqa: S608
 
@@ -183,11 +194,12 @@ def _apply_sqlite(rows: pl.DataFrame) -> int:
         | pl.col("organisation_id").ne_missing(pl.col("was_organisation"))
         | (pl.col("severity") != pl.col("was_severity"))
         | (pl.col("feed") != pl.col("was_feed"))
+        | (pl.col("cves") != pl.col("was_cves"))
     )
     seen = ("count", "first_seen", "last_seen", "key")
     _many(INSERT, new.select(COLUMNS))
     _many(SEEN, known.filter(~changed).select(seen))
-    _many(CHANGED, known.filter(changed).select(*seen, "organisation_id", "severity", "feed"))
+    _many(CHANGED, known.filter(changed).select(*seen, "organisation_id", "severity", "feed", "cves"))
     return new.height
 
 
@@ -199,7 +211,7 @@ ON CONFLICT (key) DO UPDATE SET
     notified_at = CASE WHEN {TABLE}.organisation_id IS DISTINCT FROM excluded.organisation_id
                        THEN NULL ELSE {TABLE}.notified_at END,
     organisation_id = excluded.organisation_id, severity = excluded.severity, feed = excluded.feed,
-    count = excluded.count, first_seen = excluded.first_seen, last_seen = excluded.last_seen
+    cves = excluded.cves, count = excluded.count, first_seen = excluded.first_seen, last_seen = excluded.last_seen
 """  # noqa: S608
 
 
@@ -238,7 +250,7 @@ def _known(keys: Sequence[int]) -> pl.DataFrame:
     found = connection.connection.execute(KNOWN, [json.dumps(list(keys))]).fetchall()
     schema: dict[str, Any] = {
         "key": pl.Int64(), "closed": pl.Int64(), "was_organisation": pl.String(),
-        "was_severity": pl.Int16(), "was_feed": pl.String(),
+        "was_severity": pl.Int16(), "was_feed": pl.String(), "was_cves": pl.String(),
     }  # fmt: skip
     return pl.DataFrame(found, schema=schema, orient="row").with_columns(pl.col("closed").cast(pl.Boolean))
 

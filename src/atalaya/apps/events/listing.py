@@ -16,6 +16,7 @@ from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.marks.queries import by_word
 from atalaya.apps.events.models import Finding, Ingest, Mark
+from atalaya.apps.events.weaknesses import by_exploited, is_exploited
 from atalaya.apps.registry.queries import with_children
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.web.listing import Column, Empty, Filter, Listing
@@ -42,6 +43,7 @@ WORDS = (
 def _text(source: QuerySet[Finding], value: str) -> QuerySet[Finding]:
     return source.filter(
         Q(address__icontains=value)
+        | Q(cves__icontains=value)
         | Q(identifier__icontains=value)
         | Q(malware__icontains=value)
         | Q(organisation__name__icontains=value)
@@ -98,6 +100,14 @@ def _state_of(finding: Finding) -> SafeString:
     )
 
 
+def _exploited(finding: Finding) -> str:
+    return "yes" if is_exploited(finding.cves, finding.identifier) else ""
+
+
+def _exploited_badge(finding: Finding) -> SafeString | str:
+    return badge(_("exploited"), "bad") if _exploited(finding) else ""
+
+
 FINDINGS = Listing(
     name="findings",
     columns=(
@@ -115,6 +125,8 @@ FINDINGS = Listing(
         Column("type", _("Class code"), shown=False),
         Column("identifier", _("Identifier"), kind="code", sort="identifier"),
         Column("malware", _("Malware"), shown=False),
+        Column("cves", _("Vulnerabilities"), shown=False),
+        Column("kev", _("Known exploited"), _exploited, cell=_exploited_badge),
         Column(
             "organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_owner_url
         ),
@@ -142,6 +154,7 @@ FINDINGS = Listing(
         Filter(
             "severity", _("Severity at least"), "choice", lookup="severity__gte", choices=_severity_choices
         ),
+        Filter("kev", _("Known exploited"), "yes", apply=by_exploited),
         Filter("organisation", _("Organisation"), apply=_organisation),
         Filter("owner", _("Organisation"), "uuid", lookup="organisation", shown=False),
         Filter("feed", _("Feed"), "choice", choices=feed_choices),

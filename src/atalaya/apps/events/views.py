@@ -22,8 +22,10 @@ from atalaya.apps.events.marks.shown import shown
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.events.pictures import Histogram, histogram
 from atalaya.apps.events.pivots import Pivot, event_rows, story_url
+from atalaya.apps.events.weaknesses import techniques, weaknesses
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, asker, has, needs
+from atalaya.apps.reference import queries as reference
 from atalaya.apps.registry.models import Contact, Organisation
 from atalaya.apps.registry.queries import contacts_to_tell, contacts_visible_to, visible_to
 from atalaya.core.errors import BadInput
@@ -55,6 +57,8 @@ def event(request: HttpRequest, raw_file: str, raw_row: int) -> HttpResponse:
         "original": _original(found),
         "story_url": story_url(found),
         "told": stories.told(user, place) if (place := _place(found)) else None,
+        "weaknesses": weaknesses([found["product_vulnerabilities"]], found["classification_identifier"]),
+        "techniques": techniques(found["classification_type"]),
         **_owners(user, found),
     }
     return render(request, "events/event.html", context)
@@ -121,6 +125,8 @@ def findings(request: HttpRequest) -> HttpResponseBase:
     """What owners have to fix."""
     user = asker(request)
     listing = FINDINGS if has(user, Right.MARK_FINDINGS) else FINDINGS.without("pick")
+    if not reference.kev().entries:
+        listing = listing.without("kev")
     rows = with_word(queries.findings_visible_to(user))
     return listing.page(request, rows, title=_("Findings"), template="events/findings.html")
 
@@ -146,6 +152,8 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
         "owner_url": organisation_url(str(owner.pk)) if owner else "",
         "contacts": _contacts(user, owner),
         "extras": extras.about(user, found),
+        "weaknesses": weaknesses([found.cves, *events["product_vulnerabilities"].unique()], found.identifier),
+        "techniques": techniques(found.type),
         **_words(user, found),
     }
     return render(request, "events/finding.html", context)

@@ -50,6 +50,7 @@ PROBLEMS: tuple[str, ...] = (
     gettext_noop("{word} is not a time: write 7d, 12h, 2026-11-05 or 2026-11-05T14:30."),
     gettext_noop("{word} is not a value of {field}."),
     gettext_noop("There is no organisation {word}."),
+    gettext_noop("No catalogue of known exploited vulnerabilities is loaded."),
 )
 """Every template of `core.store.ask.problem`, marked for translation; a test holds the two lists together."""
 

@@ -33,7 +33,9 @@ def table() -> Mapping[str, tuple[Technique, ...]]:
     found: dict[str, list[Technique]] = {}
     for row in document["map"]:
         id_, tactic = row["technique"], row["tactic"]
-        found.setdefault(row["class"], []).append(Technique(id_, names[id_], tactic, tactics[tactic], row["reason"]))
+        found.setdefault(row["class"], []).append(
+            Technique(id_, names[id_], tactic, tactics[tactic], row["reason"])
+        )
     return {name: tuple(rows) for name, rows in found.items()}
 
 

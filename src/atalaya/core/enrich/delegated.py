@@ -32,7 +32,11 @@ COUNTRY = re.compile(r"[A-Z]{2}")
 REGISTRY = re.compile(r"[a-z]{3,10}")
 DAY = re.compile(r"\d{8}")
 NOBODYS = frozenset({"available", "reserved"})
-COLUMNS: dict[str, Any] = {"source_geolocation_cc": pl.String(), "source_registry": pl.String(), "source_allocated": TIME}
+COLUMNS: dict[str, Any] = {
+    "source_geolocation_cc": pl.String(),
+    "source_registry": pl.String(),
+    "source_allocated": TIME,
+}
 Row = tuple[str | None, str | None, datetime | None]
 
 
@@ -54,7 +58,9 @@ class _Ranges:
 class _Draft:
     """A file that is being read."""
 
-    ranges: dict[str, _Ranges] = field(default_factory=lambda: {name: _Ranges() for name in ("ipv4", "ipv6", "asn")})
+    ranges: dict[str, _Ranges] = field(
+        default_factory=lambda: {name: _Ranges() for name in ("ipv4", "ipv6", "asn")}
+    )
     rows: dict[Row, int] = field(default_factory=dict)
     count: int = 0
 
@@ -98,7 +104,10 @@ def _statistics(path: Path) -> Table:
             else:
                 _add(draft, cells, number)
     if not draft.count:
-        raise BadInput("The file has no row that says who has what.", advice="Load a file of delegated statistics of a registry.")
+        raise BadInput(
+            "The file has no row that says who has what.",
+            advice="Load a file of delegated statistics of a registry.",
+        )
     return draft.table(registry, registry, released)
 
 
@@ -129,7 +138,9 @@ def _add(draft: _Draft, cells: list[str], number: int) -> None:
     try:
         first, last = _range(cells[2], cells[3], cells[4])
     except ValueError as error:
-        raise BadInput(f"Line {number}: {cells[3][:50]!r} with {cells[4][:20]!r} is no range of {cells[2]}.") from error
+        raise BadInput(
+            f"Line {number}: {cells[3][:50]!r} with {cells[4][:20]!r} is no range of {cells[2]}."
+        ) from error
     country = cells[1] if COUNTRY.fullmatch(cells[1]) and cells[1] != "ZZ" else None
     draft.add(cells[2], first, last, (country, cells[0], _day(cells[5])))
 
@@ -160,7 +171,9 @@ def _country_list(path: Path) -> Table:
         country, prefixes = document["countryCode"], document["prefixes"]
         wanted = [(kind, str(text)) for kind in ("ipv4", "ipv6") for text in prefixes.get(kind, [])]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput("The JSON file has no countryCode and prefixes: it is no country's address list.") from error
+        raise BadInput(
+            "The JSON file has no countryCode and prefixes: it is no country's address list."
+        ) from error
     if not isinstance(country, str) or not COUNTRY.fullmatch(country):
         raise BadInput(f"The countryCode {str(country)[:20]!r} is not a country's code.")
     draft = _Draft()

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from atalaya.core.enrich.families import SIXTEEN, Family, I64, sixteen
+from atalaya.core.enrich.families import I64, SIXTEEN, Family, sixteen
 from atalaya.core.enrich.table import Table
 from atalaya.core.pipeline.address import Addresses
 from atalaya.core.pipeline.same import Events, Same
@@ -68,7 +68,10 @@ class _Filling:
 
     def ask(self, kind: str, table: Table) -> None:
         """Fill what one file knows."""
-        offered = [*table.values.columns, *([NETWORK] if len(table.four.lengths) or len(table.six.lengths) else [])]
+        offered = [
+            *table.values.columns,
+            *([NETWORK] if len(table.four.lengths) or len(table.six.lengths) else []),
+        ]
         wanted = [name for name in offered if self._empty(name) is not None]
         if not wanted:
             return
@@ -101,7 +104,10 @@ class _Filling:
         node[self._four], node[self._six] = table.four.rows(four), table.six.rows(six)
         if len(table.asns.starts) and "source_asn" in self.rows.columns:
             # An AS number's country is that of its holder: it stands in only where there is no address.
-            bare = np.flatnonzero((there.version == 0) & self.rows["source_asn"].is_between(0, 2**32 - 1).fill_null(False).to_numpy())
+            bare = np.flatnonzero(
+                (there.version == 0)
+                & self.rows["source_asn"].is_between(0, 2**32 - 1).fill_null(False).to_numpy()
+            )
             numbers = self.rows["source_asn"][bare].to_numpy().astype(np.uint32)
             node[bare] = table.asns.rows(table.asns.places(numbers))
         return node, four, six
@@ -181,7 +187,10 @@ def as_received(events: pl.DataFrame) -> pl.DataFrame:
     fields = {text.partition("=")[0]: text for text in named}
     names = [name for name in polars_schema() if name in events.columns and field_of(name) in fields]
     return events.with_columns(
-        pl.when(pl.col("filled").str.contains(f"(?:^|,){field_of(name)}=").fill_null(False)).then(None).otherwise(name).alias(name)
+        pl.when(pl.col("filled").str.contains(f"(?:^|,){field_of(name)}=").fill_null(False))
+        .then(None)
+        .otherwise(name)
+        .alias(name)
         for name in names
     ).drop("filled")
 

@@ -57,7 +57,11 @@ def read(path: Path) -> Kev:
             advice="Load known_exploited_vulnerabilities.json.",
         )
     entries = [_entry(row, number) for number, row in enumerate(rows, 1)]
-    return Kev({one.cve: one for one in entries}, _text(document.get("catalogVersion")), _day(document.get("dateReleased")))
+    return Kev(
+        {one.cve: one for one in entries},
+        _text(document.get("catalogVersion")),
+        _day(document.get("dateReleased")),
+    )
 
 
 def _entry(row: Any, number: int) -> Exploited:
@@ -76,7 +80,11 @@ def _entry(row: Any, number: int) -> Exploited:
 
 
 def _text(value: Any) -> str:
-    return "".join(char for char in value if char.isprintable())[:TEXT_CHARS].strip() if isinstance(value, str) else ""
+    return (
+        "".join(char for char in value if char.isprintable())[:TEXT_CHARS].strip()
+        if isinstance(value, str)
+        else ""
+    )
 
 
 def _day(value: Any) -> date | None:

@@ -101,7 +101,8 @@ def read(path: Path, kind: str) -> Table:
             return _compiled(reader, path, kind)
     except (maxminddb.InvalidDatabaseError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(
-            f"This is no readable MaxMind database (MMDB): {error}", advice="Fetch it again, and unpack it first."
+            f"This is no readable MaxMind database (MMDB): {error}",
+            advice="Fetch it again, and unpack it first.",
         ) from error
 
 
@@ -138,7 +139,9 @@ def _trees(path: Path, about: Any) -> tuple[Pieces | None, Pieces | None]:
     size, count = about.record_size, about.node_count
     tree = np.fromfile(path, np.uint8, count=count * size // 4)
     if size not in (24, 28, 32) or len(tree) != count * size // 4:
-        raise BadInput(f"The database's search tree should have {count} nodes of {size} bits each: it is cut off.")
+        raise BadInput(
+            f"The database's search tree should have {count} nodes of {size} bits each: it is cut off."
+        )
     children = _children(tree.reshape(-1, size // 4), size)
     if about.ip_version == 4:
         return _walked(children, 0, 32, None), None
@@ -150,6 +153,9 @@ def _trees(path: Path, about: Any) -> tuple[Pieces | None, Pieces | None]:
     return _walked(children, start, 32, None), _walked(children, 0, 128, start)
 
 
+_4, _8, _15, _16, _24 = (np.uint32(number) for number in (4, 8, 15, 16, 24))
+
+
 def _children(tree: npt.NDArray[np.uint8], size: int) -> Nodes:
     """Both records of each node."""
     if size == 32:
@@ -157,12 +163,12 @@ def _children(tree: npt.NDArray[np.uint8], size: int) -> Nodes:
 
     def number(*columns: int) -> Nodes:
         high, middle, low = (tree[:, column].astype(np.uint32) for column in columns)
-        return high << 16 | middle << 8 | low
+        return high << _16 | middle << _8 | low
 
     left, right = number(0, 1, 2), number(-3, -2, -1)
     if size == 28:
         both = tree[:, 3].astype(np.uint32)
-        left, right = left | both >> 4 << 24, right | (both & 15) << 24
+        left, right = left | both >> _4 << _24, right | (both & _15) << _24
     return np.stack([left, right], axis=1)
 
 
@@ -201,7 +207,8 @@ def _below(pairs: Nodes, hi: U64, lo: U64, bit: int) -> tuple[Nodes, U64, U64]:
 
 def _sorted(parts: list[Pieces]) -> Pieces:
     hi, lo, lengths, pointers = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("hi", "lo", "lengths", "pointers")
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("hi", "lo", "lengths", "pointers")
     )
     order = np.lexsort((lo, hi))
     return Pieces(hi[order], lo[order], lengths[order], pointers[order])
@@ -228,7 +235,9 @@ def _values(reader: Any, four: Pieces | None, six: Pieces | None) -> tuple[pl.Da
     return table.select(filled), (numbers[order], np.array(rows, np.int32)[order])
 
 
-def _first(record: Mapping[str, Any], check: Callable[[Any], Any], paths: tuple[Callable[..., Any], ...]) -> Any:
+def _first(
+    record: Mapping[str, Any], check: Callable[[Any], Any], paths: tuple[Callable[..., Any], ...]
+) -> Any:
     return next((good for path in paths if (good := check(path(record))) is not None), None)
 
 

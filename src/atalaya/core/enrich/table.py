@@ -68,12 +68,23 @@ class Table:
             families = {name: _family(folder, name, kind) for name, kind in FAMILIES.items()}
             values = pl.read_parquet(folder / "values.parquet")
             most = max((int(one.nodes.max(initial=-1)) for one in families.values()), default=-1)
-            if most >= values.height or any(polars_schema().get(name) != kind for name, kind in values.schema.items()):
+            if most >= values.height or any(
+                polars_schema().get(name) != kind for name, kind in values.schema.items()
+            ):
                 raise ValueError("values are missing")
             released = date.fromisoformat(about["released"]) if about["released"] else None
-            return cls(**families, values=values, part=about["part"], name=about["name"], released=released, rows=about["rows"])
+            return cls(
+                **families,
+                values=values,
+                part=about["part"],
+                name=about["name"],
+                released=released,
+                rows=about["rows"],
+            )
         except (OSError, EOFError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
-            raise BadInput(f"The compiled reference file {folder.name[:12]} cannot be used: {error}.") from error
+            raise BadInput(
+                f"The compiled reference file {folder.name[:12]} cannot be used: {error}."
+            ) from error
 
 
 def _family(folder: Path, name: str, kind: np.dtype[Any]) -> Family:
@@ -92,10 +103,10 @@ def merged(tables: list[Table]) -> Table:
         offsets.append(base)
         base += table.values.height
     values = pl.concat([table.values for table in tables], how="diagonal")
-    families = {
-        name: _over([getattr(table, name) for table in tables], offsets, kind) for name, kind in FAMILIES.items()
-    }
-    return Table(**families, values=values, rows=sum(table.rows for table in tables))
+    four, six, asns = (
+        _over([getattr(table, name) for table in tables], offsets, kind) for name, kind in FAMILIES.items()
+    )
+    return Table(four, six, asns, values, rows=sum(table.rows for table in tables))
 
 
 def _over(families: list[Family], offsets: list[int], kind: np.dtype[Any]) -> Family:

@@ -28,7 +28,10 @@ class Service:
 def services() -> Mapping[str, Service]:
     """The built-in table, services.toml, by identifier."""
     rows = tomllib.loads(Path(__file__).with_name("services.toml").read_text())["service"]
-    return {row["identifier"]: Service(row["identifier"], tuple(row["cves"]), row["fact"], row["source"]) for row in rows}
+    return {
+        row["identifier"]: Service(row["identifier"], tuple(row["cves"]), row["fact"], row["source"])
+        for row in rows
+    }
 
 
 def cves_of(texts: Iterable[str | None], identifier: str | None = None) -> list[str]:

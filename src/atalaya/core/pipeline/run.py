@@ -81,7 +81,7 @@ class _Run:
     """One feed file on its way, and what has come of its rows so far."""
 
     def __init__(
-        self, draft: Draft, networks: Networks, observed_at: datetime, references: References
+        self, draft: Draft, networks: Networks, observed_at: datetime, references: References = NONE
     ) -> None:
         self._draft, self._networks, self._observed_at = draft, networks, observed_at
         self._references = references

@@ -26,6 +26,7 @@ COLUMNS: dict[str, pl.DataType] = {
     "address": pl.String(),
     "port": pl.Int64(),
     "malware": pl.String(),
+    "cves": pl.String(),
     "first_seen": pl.Datetime("us", "UTC"),
     "last_seen": pl.Datetime("us", "UTC"),
     "count": pl.Int64(),
@@ -35,6 +36,7 @@ COLUMNS: dict[str, pl.DataType] = {
 _READ = (
     "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
     "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url", "source_account",
+    "product_vulnerabilities",
 )  # fmt: skip
 
 
@@ -144,5 +146,6 @@ def _texts(part: pl.LazyFrame, numbers: pl.DataFrame) -> pl.DataFrame:
     told = events.select(
         "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
         "severity", pl.coalesce("source_ip", hosts(events)).alias("address"), port="source_port", malware="malware_name",
+        cves="product_vulnerabilities",
     )  # fmt: skip
     return pl.concat([told, numbers.drop("part", "row")], how="horizontal").select(COLUMNS.keys())

@@ -14,10 +14,10 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
+from atalaya.core.enrich.filling import as_received
 from atalaya.core.errors import AtalayaError
 from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.dedupe import Keys
-from atalaya.core.enrich.filling import as_received
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
 from atalaya.core.store import attribution, compaction, counting, findings, layout, reading, rollup
 from atalaya.core.store.draft import Draft

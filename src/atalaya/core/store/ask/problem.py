@@ -18,9 +18,10 @@ NUMBER = "{word} is not a number that {field} can have."
 TIME = "{word} is not a time: write 7d, 12h, 2026-11-05 or 2026-11-05T14:30."
 CHOICE = "{word} is not a value of {field}."
 ORGANISATION = "There is no organisation {word}."
+KEV = "No catalogue of known exploited vulnerabilities is loaded."
 
 TEMPLATES: tuple[str, ...] = (
-    LONG, MANY, DEEP, QUOTE, OPEN, CLOSED, NOTHING, FIELD, ONE, ADDRESS, NUMBER, TIME, CHOICE, ORGANISATION,
+    LONG, MANY, DEEP, QUOTE, OPEN, CLOSED, NOTHING, FIELD, ONE, ADDRESS, NUMBER, TIME, CHOICE, ORGANISATION, KEV,
 )  # fmt: skip
 """Every sentence a question may be refused with, for translation."""
 
