@@ -152,8 +152,8 @@ def test_it_never_changes_a_word_of_the_feed_and_can_be_taken_back(data: st.Data
 
 def test_it_is_the_same_from_the_disk(tmp_path: Path) -> None:
     both = merged([PLACE, NUMBERS])
-    both.save(tmp_path / "x")
-    both.save(tmp_path / "x")
+    both.write(tmp_path / "x")
+    both.write(tmp_path / "x")
     loaded = Table.load(tmp_path / "x")
     asked = {"source_ip": [HERE, THERE]}
     assert filled(References({"city": loaded}), asked) == filled(References({"city": both}), asked)
@@ -162,7 +162,7 @@ def test_it_is_the_same_from_the_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["about.json", "values.parquet", "four.starts.npy", "six.nodes.npy"])
 def test_it_refuses_what_is_damaged_on_the_disk(tmp_path: Path, part: str) -> None:
-    PLACE.save(tmp_path / "x")
+    PLACE.write(tmp_path / "x")
     whole = (tmp_path / "x" / part).read_bytes()
     for data in (whole[: len(whole) // 2], b"", b"{}"):
         (tmp_path / "x" / part).write_bytes(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from atalaya.apps.events.marks.queries import by_word
 from atalaya.apps.events.models import Finding, Ingest, Mark
 from atalaya.apps.events.weaknesses import by_exploited, is_exploited
 from atalaya.apps.registry.queries import with_children
+from atalaya.core.enrich.kev import Kev
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.web.listing import Column, Empty, Filter, Listing
 from atalaya.web.templatetags.ui import SEVERITY_NAMES, badge
@@ -100,14 +102,6 @@ def _state_of(finding: Finding) -> SafeString:
     )
 
 
-def _exploited(finding: Finding) -> str:
-    return "yes" if is_exploited(finding.cves, finding.identifier) else ""
-
-
-def _exploited_badge(finding: Finding) -> SafeString | str:
-    return badge(_("exploited"), "bad") if _exploited(finding) else ""
-
-
 FINDINGS = Listing(
     name="findings",
     columns=(
@@ -126,7 +120,6 @@ FINDINGS = Listing(
         Column("identifier", _("Identifier"), kind="code", sort="identifier"),
         Column("malware", _("Malware"), shown=False),
         Column("cves", _("Vulnerabilities"), shown=False),
-        Column("kev", _("Known exploited"), _exploited, cell=_exploited_badge),
         Column(
             "organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_owner_url
         ),
@@ -154,7 +147,6 @@ FINDINGS = Listing(
         Filter(
             "severity", _("Severity at least"), "choice", lookup="severity__gte", choices=_severity_choices
         ),
-        Filter("kev", _("Known exploited"), "yes", apply=by_exploited),
         Filter("organisation", _("Organisation"), apply=_organisation),
         Filter("owner", _("Organisation"), "uuid", lookup="organisation", shown=False),
         Filter("feed", _("Feed"), "choice", choices=feed_choices),
@@ -176,6 +168,24 @@ FINDINGS = Listing(
         _("To the events"),
     ),
 )
+
+
+def with_exploited(listing: Listing, catalogue: Kev) -> Listing:
+    """The findings' list with what is known to be exploited, as a column and a filter; without a catalogue as it is."""
+    if not catalogue.entries:
+        return listing
+
+    def said(finding: Finding) -> str:
+        return "yes" if is_exploited(finding.cves, finding.identifier, catalogue) else ""
+
+    def shown(finding: Finding) -> SafeString | str:
+        return badge(_("exploited"), "bad") if said(finding) else ""
+
+    column = Column("kev", _("Known exploited"), said, cell=shown)
+    asked = Filter("kev", _("Known exploited"), "yes", apply=by_exploited)
+    at = next(at for at, one in enumerate(listing.columns) if one.key == "organisation")
+    columns = (*listing.columns[:at], column, *listing.columns[at:])
+    return replace(listing, columns=columns, filters=(*listing.filters, asked))
 
 
 def _with_rejects(source: QuerySet[Ingest], value: str) -> QuerySet[Ingest]:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from atalaya.apps.events import asking, extras, own_feeds, queries, raw, reading, stories
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.details import fields_of
-from atalaya.apps.events.listing import FINDINGS, finding_url, organisation_url
+from atalaya.apps.events.listing import FINDINGS, finding_url, organisation_url, with_exploited
 from atalaya.apps.events.marks.actions import MARKABLE
 from atalaya.apps.events.marks.forms import AnswerForm, MarkForm
 from atalaya.apps.events.marks.queries import of_finding, with_word
@@ -125,8 +125,7 @@ def findings(request: HttpRequest) -> HttpResponseBase:
     """What owners have to fix."""
     user = asker(request)
     listing = FINDINGS if has(user, Right.MARK_FINDINGS) else FINDINGS.without("pick")
-    if not reference.kev().entries:
-        listing = listing.without("kev")
+    listing = with_exploited(listing, reference.kev())
     rows = with_word(queries.findings_visible_to(user))
     return listing.page(request, rows, title=_("Findings"), template="events/findings.html")
 

@@ -94,9 +94,9 @@ def with_exploited(findings: list[Finding]) -> list[Finding]:
     return findings
 
 
-def is_exploited(cves: str, identifier: str, catalogue: Kev | None = None) -> bool:
+def is_exploited(cves: str, identifier: str, catalogue: Kev) -> bool:
     """Whether one of the vulnerabilities that these name is known to be exploited."""
-    known = (reference.kev() if catalogue is None else catalogue).entries
+    known = catalogue.entries
     return bool(known) and any(cve in known for cve in cves_of([cves], identifier))
 
 

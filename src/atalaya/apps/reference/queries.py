@@ -42,24 +42,25 @@ def references() -> References:
     loaded = tuple(one for one in in_use() if one[0] != ReferenceFile.Kind.KEV)
     if not loaded:
         return NONE
-    if loaded not in _references:
-        tables = _tables(loaded)
-        _references.clear()
-        _references[loaded] = References(tables)
-    return _references[loaded]
+    kept = _references.get("newest")
+    if kept is None or kept[0] != loaded:
+        kept = _references["newest"] = (loaded, References(_tables(loaded)))
+    return kept[1]
 
 
-_references: dict[tuple[Loaded, ...], References] = {}
-"""The newest, by what was in use."""
+_references: dict[str, tuple[tuple[Loaded, ...], References]] = {}
+"""The newest, with what was in use then."""
 
 
 def _tables(loaded: tuple[Loaded, ...]) -> dict[str, Table]:
     found: dict[str, list[Table]] = {}
     for kind, _part, sha256 in loaded:
         try:
-            found.setdefault(kind, []).append(raw.table(sha256, kind))
+            table = raw.table(sha256, kind)
         except BadInput as error:
             LOG.warning("a reference file is left out: %s", error)
+        else:
+            found.setdefault(kind, []).append(table)
     return {kind: tables[0] if len(tables) == 1 else merged(tables) for kind, tables in found.items()}
 
 
@@ -68,15 +69,15 @@ def kev() -> Kev:
     loaded = next((sha256 for kind, _, sha256 in in_use() if kind == ReferenceFile.Kind.KEV), "")
     if not loaded:
         return catalogue.NONE
-    if loaded not in _catalogues:
+    kept = _catalogues.get("newest")
+    if kept is None or kept[0] != loaded:
         try:
-            found = raw.catalogue(loaded)
+            kept = _catalogues["newest"] = (loaded, raw.catalogue(loaded))
         except BadInput as error:
             LOG.warning("the catalogue of known exploited vulnerabilities is left out: %s", error)
             return catalogue.NONE
-        _catalogues.clear()
-        _catalogues[loaded] = found
-    return _catalogues[loaded]
+    return kept[1]
 
 
-_catalogues: dict[str, Kev] = {}
+_catalogues: dict[str, tuple[str, Kev]] = {}
+"""The newest, with the SHA-256 of its file."""

@@ -77,7 +77,7 @@ def table(sha256: str, kind: str) -> Table:
         return Table.load(place)
     made = read_table(kept(sha256), kind)
     shutil.rmtree(place, ignore_errors=True)
-    made.save(place)
+    made.write(place)
     return made
 
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from atalaya.core.enrich import delegated, mmdb, names
+from atalaya.core.enrich import delegated, names
 from atalaya.core.enrich.table import Table
 
+
+def _database(kind: str) -> Callable[[Path], Table]:
+    def read(path: Path) -> Table:
+        from atalaya.core.enrich import mmdb  # a process that compiles nothing does not load the library
+
+        return mmdb.read(path, kind)
+
+    return read
+
+
 READERS: dict[str, Callable[[Path], Table]] = {
-    "country": lambda path: mmdb.read(path, "country"),
-    "city": lambda path: mmdb.read(path, "city"),
-    "asn": lambda path: mmdb.read(path, "asn"),
+    "country": _database("country"),
+    "city": _database("city"),
+    "asn": _database("asn"),
     "delegated": delegated.read,
     "reverse": names.read,
 }

@@ -22,7 +22,7 @@ from atalaya.core.errors import BadInput
 from atalaya.core.schema.columns import polars_schema
 
 FORM = 1
-"""Version of the files that `save` writes; others are compiled anew."""
+"""Version of the files that `write` writes; others are compiled anew."""
 FAMILIES = {"four": NUMBER, "six": SIXTEEN, "asns": NUMBER}
 _PARTS = ("starts", "nodes", "lengths")
 
@@ -41,7 +41,7 @@ class Table:
     released: date | None = None
     rows: int = 0
 
-    def save(self, folder: Path) -> None:
+    def write(self, folder: Path) -> None:
         """Write it to a folder that is there in whole or not at all; one that is there already stays."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".compiling-", dir=folder.parent))
@@ -60,7 +60,7 @@ class Table:
 
     @classmethod
     def load(cls, folder: Path) -> Table:
-        """What `save` wrote. Raises BadInput when it is not there, damaged, or of another version."""
+        """What `write` wrote. Raises BadInput when it is not there, damaged, or of another version."""
         try:
             about: dict[str, Any] = json.loads((folder / "about.json").read_text())
             if about["form"] != FORM:
