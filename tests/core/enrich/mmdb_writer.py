@@ -73,7 +73,7 @@ class Record:
 
 
 def written(
-    known: Mapping[Network, Any],
+    known: Mapping[Any, Any],
     *,
     version: int = 6,
     size: int = 24,
