@@ -44,3 +44,13 @@ PARQUET_EVENTS = 5_000_000
 """Events in one Parquet file that somebody downloads: it is written to the disk before it is sent."""
 STIX_EVENTS = 10_000
 """Events in one STIX bundle: it has several objects for each, and its readers hold it in memory."""
+REFERENCE_FILE_BYTES = 1024 * MIB
+"""One reference file (GeoIP database) that an operator loads."""
+REFERENCE_TEXT_BYTES = 256 * MIB
+"""One reference file that is text: delegated statistics, reverse names."""
+REFERENCE_ROWS = 2_000_000
+"""Rows of a reference file that is text."""
+REFERENCE_PIECES = 16_000_000
+"""Networks of one family in a GeoIP database: the largest in use have five million."""
+REFERENCE_RECORDS = 4_000_000
+"""Different records in a GeoIP database."""

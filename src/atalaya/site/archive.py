@@ -27,7 +27,7 @@ from atalaya.core.limits import MIB
 from atalaya.site.config import Config
 
 MANIFEST = "manifest.json"
-FOLDERS = ("secrets", "events", "raw", "notices")
+FOLDERS = ("secrets", "events", "raw", "notices", "reference")
 SQLITE_NAME = "atalaya.sqlite3"
 DUMP_NAME = "atalaya.pgdump"
 

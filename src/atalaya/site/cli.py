@@ -20,6 +20,7 @@ from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 
 COMMANDS = (
     "up", "check", "ingest", "user", "feed", "rules", "registry", "audit", "backup", "restore", "bench", "test",
+    "reference",
 )  # fmt: skip
 
 OK, NOT_HELD, USAGE, MISSING, REFUSED, LATER = 0, 1, 2, 3, 4, 75

@@ -78,6 +78,7 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
         _("Administration"),
         (
             Place("people:list", _("People"), "people", Right.MANAGE_PEOPLE),
+            Place("reference:list", _("Reference files"), "files", Right.MANAGE_NODE),
             Place("jobs:list", _("Background work"), "jobs", Right.MANAGE_NODE),
             Place("records:list", _("Audit records"), "records", Right.READ_RECORDS),
         ),

@@ -18,7 +18,7 @@ from atalaya.site.run import say
 if TYPE_CHECKING:
     from atalaya.apps.registry.models import Team
 
-FOLDERS = ("events", "raw", "drop", "secrets", "notices")
+FOLDERS = ("events", "raw", "drop", "secrets", "notices", "reference")
 
 
 def prepare(*, demo: bool) -> bool:

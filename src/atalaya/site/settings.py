@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "atalaya.apps.jobs",
     "atalaya.apps.people",
     "atalaya.apps.registry",
+    "atalaya.apps.reference",
     "atalaya.apps.events",
     "atalaya.apps.collection",
     "atalaya.apps.ownership",

@@ -18,7 +18,7 @@ SCHEMA: dict[str, Any] = {
     "finding": pl.Int64(), "state": pl.String(), "owner": pl.String(), "feed_code": pl.String(),
     "classification_taxonomy": pl.String(), "classification_type": pl.String(),
     "classification_identifier": pl.String(), "severity": pl.String(), "address": pl.String(), "port": pl.Int64(),
-    "malware": pl.String(), "rule": pl.String(), "first_seen": pl.Datetime("us", "UTC"), "last_seen": pl.Datetime("us", "UTC"),
+    "malware": pl.String(), "cves": pl.String(), "rule": pl.String(), "first_seen": pl.Datetime("us", "UTC"), "last_seen": pl.Datetime("us", "UTC"),
     "count": pl.Int64(),
 }  # fmt: skip
 
@@ -54,6 +54,18 @@ def test_it_opens_a_new_finding(world: World) -> None:
         "",
     )
     assert finding.notified_at is None
+
+
+def test_it_names_the_vulnerabilities_of_the_latest_sighting(world: World) -> None:
+    apply(sighting(1, world.port.pk, cves="CVE-2024-1111"))
+    apply(sighting(1, world.port.pk, first=T0 - timedelta(days=1), cves="CVE-2023-1111"))
+    assert Finding.objects.get(pk=1).cves == "CVE-2024-1111"
+    apply(sighting(1, world.port.pk, first=T0 + timedelta(days=1), cves="CVE-2024-1111,CVE-2024-2222"))
+    assert Finding.objects.get(pk=1).cves == "CVE-2024-1111,CVE-2024-2222"
+    with transaction.atomic():
+        told = [sighting(1, world.port.pk, cves=None)]
+        findings.restate(pl.DataFrame(told, schema=SCHEMA, orient="row"))
+    assert Finding.objects.get(pk=1).cves == ""
 
 
 def test_it_widens_first_and_last_sight_whatever_the_order(world: World) -> None:

@@ -44,7 +44,7 @@ def test_it_sums_the_sightings_of_a_file(table: EventTable, monkeypatch: pytest.
     assert by_address["192.0.2.1"] | {"finding": 0} == {
         "finding": 0, "state": "BB", "owner": ORG, "feed_code": "scan-rdp", "classification_taxonomy": "vulnerable",
         "classification_type": "vulnerable-system", "classification_identifier": "open-rdp", "severity": "high",
-        "address": "192.0.2.1", "port": 3389, "malware": None, "rule": None, "first_seen": NOW - timedelta(hours=40),
+        "address": "192.0.2.1", "port": 3389, "malware": None, "rule": None, "cves": None, "first_seen": NOW - timedelta(hours=40),
         "last_seen": NOW, "count": 4,
     }  # fmt: skip
     assert by_address["198.51.100.1"]["owner"] == OTHER

@@ -26,6 +26,7 @@ from atalaya.apps.events.tables import event_table
 from atalaya.apps.jobs.actions import announce
 from atalaya.apps.people.models import User
 from atalaya.apps.records.actions import record
+from atalaya.apps.reference import queries as reference
 from atalaya.apps.registry import queries as registry
 from atalaya.core import limits
 from atalaya.core.errors import BadInput, NotAllowed, Temporary
@@ -151,6 +152,7 @@ def _store(ingest: Ingest, path: Path) -> pl.DataFrame | None:
         networks=registry.networks(ingest.state_id),
         observed_at=ingest.received_at,
         rules=rules.rules_of(ingest.state_id),
+        references=reference.references(),
     )
     _save_counts(ingest, path, feed, result, batches.problem)
     return result.sightings

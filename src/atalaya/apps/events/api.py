@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -18,6 +19,9 @@ from atalaya.apps.events.explorer import Asked
 from atalaya.apps.events.marks.queries import with_word
 from atalaya.apps.events.models import Finding
 from atalaya.apps.people.rights import Right, api_auth, asker
+from atalaya.apps.reference import queries as reference
+from atalaya.core.enrich.kev import Kev
+from atalaya.core.enrich.vulnerabilities import cves_of
 from atalaya.core.errors import BadInput
 from atalaya.web.paging import ListOf, Moment, Paging, Place, page
 
@@ -103,6 +107,8 @@ class FindingOut(Schema):
                 "address": "192.0.2.7",
                 "port": 3389,
                 "malware": "",
+                "cves": ["CVE-2021-44228"],
+                "known_exploited": True,
                 "first_seen": "2026-11-18T10:00:00Z",
                 "last_seen": "2026-11-20T10:00:00Z",
                 "count": 3,
@@ -124,6 +130,8 @@ class FindingOut(Schema):
     address: str
     port: int | None
     malware: str
+    cves: list[str]
+    known_exploited: bool
     first_seen: datetime
     last_seen: datetime
     count: int
@@ -225,7 +233,9 @@ def list_findings(
         LOOKUPS.get(name, name): value for name, value in filters.dict().items() if value not in (None, "", 0)
     }
     found = with_word(queries.findings_visible_to(asker(request))).filter(**wanted)
-    return page(request, found, FINDING_ORDERS[order], paging, finding_out)
+    return page(
+        request, found, FINDING_ORDERS[order], paging, partial(finding_out, catalogue=reference.kev())
+    )
 
 
 @router.get("findings/{key}", response=FindingOut, tags=["findings"], summary="Get one finding")
@@ -236,11 +246,12 @@ def get_finding(request: HttpRequest, key: Annotated[str, Path(description="Its 
     found = visible.filter(pk=int(key)).first() if known else None
     if found is None:
         raise HttpError(404, "There is no such finding.")
-    return finding_out(found)
+    return finding_out(found, catalogue=reference.kev())
 
 
-def finding_out(one: Finding) -> dict[str, Any]:
-    """A finding as FindingOut."""
+def finding_out(one: Finding, *, catalogue: Kev) -> dict[str, Any]:
+    """A finding as FindingOut. `catalogue` says what is known to be exploited."""
+    cves = cves_of([one.cves], one.identifier)
     names = (
         "feed", "taxonomy", "type", "identifier", "severity", "address", "port", "malware", "first_seen", "last_seen",
         "count", "status", "changed_at",
@@ -249,6 +260,8 @@ def finding_out(one: Finding) -> dict[str, Any]:
         "id": str(one.pk),
         "organisation": one.organisation_id,
         "organisation_name": one.organisation.name if one.organisation else "",
+        "cves": cves,
+        "known_exploited": any(cve in catalogue.entries for cve in cves),
         "word": one.word or "",  # type: ignore[attr-defined]
         "said_solved_seen_again": one.again,  # type: ignore[attr-defined]
         **{name: getattr(one, name) for name in names},

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from atalaya.apps.events.classes import CLASSES
+from atalaya.apps.events.meanings import stand
 from atalaya.apps.registry.models import Sector
 from atalaya.apps.registry.queries import Asker, visible_to
 from atalaya.core import feeds
@@ -137,7 +138,7 @@ def understood(node: Node, user: Asker, *, usual: bool = True) -> Line:
         _known(leaf)
     if usual and not bounded(node):
         node = every([node, term("since", f"{USUAL_DAYS}d")])
-    asked = resolve(node, timezone.localtime(), Names(user).look)
+    asked = resolve(node, timezone.localtime(), Names(user).look, stand)
     return Line(node, {**asked.fields, "where": asked.where})
 
 
@@ -155,7 +156,7 @@ def condition(text: str, names: Names, *, checked: bool = False) -> Node:
         if isinstance(leaf, Is) and leaf.field in NOT_IN_RULES:
             at, end = leaf.values[0].span
             raise Problem(problem.RULE, at=at, end=end, field=leaf.field)
-    return resolved(node, timezone.localtime(), names.look)
+    return resolved(node, timezone.localtime(), names.look, stand)
 
 
 def read(text: str, user: Asker, *, usual: bool = True) -> Line:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from atalaya.apps.events.pivots import Pivot
+from atalaya.apps.reference.models import ReferenceFile
 from atalaya.core.schema.columns import COLUMNS, Column
 
 GROUPS: tuple[tuple[Promise, tuple[str, ...]], ...] = (
@@ -34,6 +35,7 @@ ELSEWHERE = frozenset(
         "finding",
         "day",
         "source.ip_key",
+        "filled",
         "rule",
         "rule.before",
     }
@@ -56,6 +58,7 @@ class Field:
     text: str
     at: datetime | None
     url: str
+    filled: str
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,14 @@ class Group:
 
 def fields_of(event: Mapping[str, Any]) -> list[Group]:
     """The fields that this event has, in groups; empty groups are left out."""
-    pivot = Pivot()
+    pivot, filled = Pivot(), _filled(event.get("filled") or "")
     groups: dict[int, list[Field]] = {}
     for column in COLUMNS:
         value = event.get(column.name)
         if value not in (None, "") and column.field not in ELSEWHERE:
-            groups.setdefault(_group(column.field), []).append(_field(column, value, pivot))
+            groups.setdefault(_group(column.field), []).append(
+                _field(column, value, pivot, filled.get(column.field, ""))
+            )
     return [Group(GROUPS[at][0], groups[at]) for at in sorted(groups)]
 
 
@@ -81,7 +86,14 @@ def _group(field: str) -> int:
     return next(at for at, (_, starts) in enumerate(GROUPS) if field.startswith(starts))
 
 
-def _field(column: Column, value: Any, pivot: Pivot) -> Field:
+def _filled(text: str) -> dict[str, str]:
+    """Field -> what people call the kind of reference file that it was filled from."""
+    kinds = dict(ReferenceFile.Kind.choices)
+    pairs = (one.partition("=") for one in text.split(",") if one)
+    return {field: str(kinds.get(kind, kind)) for field, _, kind in pairs}
+
+
+def _field(column: Column, value: Any, pivot: Pivot, filled: str) -> Field:
     param = PIVOTS.get(column.field)
     return Field(
         name=column.field,
@@ -89,4 +101,5 @@ def _field(column: Column, value: Any, pivot: Pivot) -> Field:
         text="" if isinstance(value, datetime) else str(value),
         at=value if isinstance(value, datetime) else None,
         url=pivot(**{param: value}) if param else "",
+        filled=filled,
     )

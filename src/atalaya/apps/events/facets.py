@@ -14,6 +14,7 @@ from atalaya.apps.events.asking import Names
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.pivots import Pivot
+from atalaya.apps.registry.models import Sector
 from atalaya.apps.registry.queries import Asker
 from atalaya.core.store import EventTable, Question
 from atalaya.core.store import facets as store
@@ -23,6 +24,9 @@ SHOWN = 5
 """Values shown of each field."""
 READ = 40
 """Values counted of each: some may be left out, as organisations that the reader may not see."""
+
+OWNERS = 100_000
+"""Owners counted for what the registry says of them."""
 
 FIELDS: tuple[tuple[str, str, Promise], ...] = (
     ("class", "classification_type", _("Class")),
@@ -68,12 +72,19 @@ class Labels:
             "org": self.organisation,
             "feed": lambda value: self._feeds.get(value, value),
             "asn": lambda value: f"AS{value}",
+            "sector": lambda value: str(dict(Sector.choices).get(value, value)),
+            "critical": lambda value: str(_("yes") if value == "yes" else _("no")),
         }
 
     def organisation(self, pk: str) -> str | None:
         """Its name, if the person may see it."""
         known = self._names.known.get(pk)
         return known[0] if known else None
+
+    def owners(self) -> dict[str, tuple[str, str]]:
+        """UUID -> sector and whether it is critical (yes or no), of the organisations that the person may see."""
+        known = self._names.known.items()
+        return {pk: (sector, "yes" if critical else "no") for pk, (_, sector, critical) in known}
 
     def of(self, field: str, value: Any) -> str | None:
         """What a value is called; None when the person may not know it."""
@@ -86,9 +97,30 @@ class Labels:
 
 def facets(table: EventTable, question: Question, pivot: Pivot, labels: Labels) -> list[Facet]:
     """The fields in which the answer has more than one value."""
-    counted = store.facets(table, question, [column for _, column, _ in FIELDS], READ)
-    found = ((label, list(_items(field, counted[column], pivot, labels))) for field, column, label in FIELDS)
+    counted = store.facets(table, question, [column for _, column, _ in FIELDS], OWNERS)
+    found = [
+        (label, list(_items(field, counted[column].head(READ), pivot, labels)))
+        for field, column, label in FIELDS
+    ]
+    found += _of_owners(counted["owner"], pivot, labels)
     return [Facet(label, items[:SHOWN]) for label, items in found if len(items) > 1]
+
+
+def _of_owners(rows: pl.DataFrame, pivot: Pivot, labels: Labels) -> Iterator[tuple[Promise, list[Item]]]:
+    """What the registry says of the owners: of those alone that the reader may see."""
+    known = labels.owners()
+    told = rows.filter(pl.col("value").is_in(list(known)))
+    for at, (field, label) in enumerate(
+        (("sector", _("Sector")), ("critical", _("Critical infrastructure")))
+    ):
+        values = {pk: values[at] for pk, values in known.items()}
+        summed = told.select(pl.col("value").replace_strict(values, return_dtype=pl.String), "count")
+        ranked = (
+            summed.group_by("value")
+            .agg(pl.col("count").sum())
+            .sort("count", "value", descending=[True, False])
+        )
+        yield label, list(_items(field, ranked, pivot, labels))
 
 
 def _items(field: str, rows: pl.DataFrame, pivot: Pivot, labels: Labels) -> Iterator[Item]:

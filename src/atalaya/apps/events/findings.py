@@ -1,7 +1,7 @@
 """Findings in bulk: the one place with SQL written by hand, because a model object per row costs 100 times more.
 
 One call is one slice inside the caller's transaction. Sightings may arrive in any order: first and last sight only
-widen, and the owner, feed, severity and rule follow the latest sighting.
+widen, and the owner, feed, severity, rule and vulnerabilities follow the latest sighting.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from atalaya.core.schema.columns import SEVERITIES
 TABLE = "events_finding"
 COLUMNS = (
     "key", "state", "organisation_id", "feed", "taxonomy", "type", "identifier", "severity", "address", "port",
-    "malware", "first_seen", "last_seen", "count", "status", "changed_at", "rule",
+    "malware", "cves", "first_seen", "last_seen", "count", "status", "changed_at", "rule",
 )  # fmt: skip
 """Columns of the findings table in the order in which both databases are given them."""
+LATEST = ("severity", "feed", "rule", "cves")
+"""Columns that follow the latest sighting, beside the owner."""
 TYPES = {
     "key": "bigint", "organisation_id": "uuid", "severity": "smallint", "port": "integer", "count": "bigint",
     "first_seen": "timestamptz", "last_seen": "timestamptz", "changed_at": "timestamptz",
@@ -39,6 +41,7 @@ LENGTHS = {
     "address": 255,
     "malware": 120,
     "rule": 40,
+    "cves": 200,
 }
 """Characters that the text columns hold; longer values are cut, the event keeps the whole."""
 
@@ -92,6 +95,7 @@ def prepared(sightings: pl.DataFrame) -> pl.DataFrame:
             _text("address", "address"),
             _lasting_port(),
             _text("malware", "malware"),
+            _text("cves", "cves"),
             pl.col("first_seen"),
             pl.col("last_seen"),
             pl.col("count").cast(pl.Int64),
@@ -138,9 +142,7 @@ WITH told AS (
         notified_at = CASE WHEN {latest} AND {table}.organisation_id IS DISTINCT FROM excluded.organisation_id
                            THEN NULL ELSE {table}.notified_at END,
         organisation_id = CASE WHEN {latest} THEN excluded.organisation_id ELSE {table}.organisation_id END,
-        severity = CASE WHEN {latest} THEN excluded.severity ELSE {table}.severity END,
-        feed = CASE WHEN {latest} THEN excluded.feed ELSE {table}.feed END,
-        rule = CASE WHEN {latest} THEN excluded.rule ELSE {table}.rule END
+        {following}
     RETURNING (xmax = 0) AS fresh
 ) SELECT count(*) FILTER (WHERE fresh) FROM told
 """.format(  # noqa: S608
@@ -149,6 +151,10 @@ WITH told AS (
     arrays=ARRAYS,
     back=f"{TABLE}.status IN ('gone', 'solved') AND excluded.last_seen > {TABLE}.changed_at",
     latest=f"excluded.last_seen >= {TABLE}.last_seen",
+    following=",\n        ".join(
+        f"{name} = CASE WHEN excluded.last_seen >= {TABLE}.last_seen THEN excluded.{name} ELSE {TABLE}.{name} END"
+        for name in LATEST
+    ),
 )
 
 
@@ -163,22 +169,24 @@ INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({', '.join(['?'] *
 SEEN = f"""
 UPDATE {TABLE} SET count = count + ?, first_seen = min(first_seen, ?), last_seen = max(last_seen, ?) WHERE key = ?
 """  # noqa: S608
+FOLLOWING = ",\n    ".join(
+    f"{name} = CASE WHEN ?3 >= last_seen THEN ?{number} ELSE {name} END"
+    for number, name in enumerate(LATEST, 6)
+)
 CHANGED = f"""
 UPDATE {TABLE} SET
     status = CASE WHEN status IN ('gone', 'solved') AND ?3 > changed_at THEN 'back' ELSE status END,
     changed_at = CASE WHEN status IN ('gone', 'solved') AND ?3 > changed_at THEN ?3 ELSE changed_at END,
     notified_at = CASE WHEN ?3 >= last_seen AND organisation_id IS NOT ?5 THEN NULL ELSE notified_at END,
     organisation_id = CASE WHEN ?3 >= last_seen THEN ?5 ELSE organisation_id END,
-    severity = CASE WHEN ?3 >= last_seen THEN ?6 ELSE severity END,
-    feed = CASE WHEN ?3 >= last_seen THEN ?7 ELSE feed END,
-    rule = CASE WHEN ?3 >= last_seen THEN ?8 ELSE rule END,
+    {FOLLOWING},
     count = count + ?1,
     first_seen = min(first_seen, ?2),
     last_seen = max(last_seen, ?3)
 WHERE key = ?4
 """  # noqa: S608
 KNOWN = f"""
-SELECT key, status IN ('gone', 'solved'), organisation_id, severity, feed, rule
+SELECT key, status IN ('gone', 'solved'), organisation_id, {", ".join(LATEST)}
 FROM {TABLE} WHERE key IN (SELECT value FROM json_each(?))
 """  # noqa: S608
 
@@ -192,14 +200,12 @@ def _apply_sqlite(rows: pl.DataFrame) -> int:
     changed = (
         pl.col("closed")
         | pl.col("organisation_id").ne_missing(pl.col("was_organisation"))
-        | (pl.col("severity") != pl.col("was_severity"))
-        | (pl.col("feed") != pl.col("was_feed"))
-        | (pl.col("rule") != pl.col("was_rule"))
+        | pl.any_horizontal(pl.col(name) != pl.col(f"was_{name}") for name in LATEST)
     )
     seen = ("count", "first_seen", "last_seen", "key")
     _many(INSERT, new.select(COLUMNS))
     _many(SEEN, known.filter(~changed).select(seen))
-    _many(CHANGED, known.filter(changed).select(*seen, "organisation_id", "severity", "feed", "rule"))
+    _many(CHANGED, known.filter(changed).select(*seen, "organisation_id", *LATEST))
     return new.height
 
 
@@ -210,8 +216,7 @@ ON CONFLICT (key) DO UPDATE SET
                       THEN excluded.last_seen ELSE {TABLE}.changed_at END,
     notified_at = CASE WHEN {TABLE}.organisation_id IS DISTINCT FROM excluded.organisation_id
                        THEN NULL ELSE {TABLE}.notified_at END,
-    organisation_id = excluded.organisation_id, severity = excluded.severity, feed = excluded.feed,
-    rule = excluded.rule,
+    organisation_id = excluded.organisation_id, {", ".join(f"{name} = excluded.{name}" for name in LATEST)},
     count = excluded.count, first_seen = excluded.first_seen, last_seen = excluded.last_seen
 """  # noqa: S608
 
@@ -251,7 +256,7 @@ def _known(keys: Sequence[int]) -> pl.DataFrame:
     found = connection.connection.execute(KNOWN, [json.dumps(list(keys))]).fetchall()
     schema: dict[str, Any] = {
         "key": pl.Int64(), "closed": pl.Int64(), "was_organisation": pl.String(),
-        "was_severity": pl.Int16(), "was_feed": pl.String(), "was_rule": pl.String(),
+        **{f"was_{name}": pl.Int16() if name == "severity" else pl.String() for name in LATEST},
     }  # fmt: skip
     return pl.DataFrame(found, schema=schema, orient="row").with_columns(pl.col("closed").cast(pl.Boolean))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,9 @@ from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.marks.queries import by_word
 from atalaya.apps.events.models import Finding, Ingest, Mark
+from atalaya.apps.events.weaknesses import by_exploited, is_exploited
 from atalaya.apps.registry.queries import with_children
+from atalaya.core.enrich.kev import Kev
 from atalaya.core.schema.columns import SEVERITIES
 from atalaya.web.listing import Column, Empty, Filter, Listing
 from atalaya.web.templatetags.ui import SEVERITY_NAMES, badge
@@ -42,6 +45,7 @@ WORDS = (
 def _text(source: QuerySet[Finding], value: str) -> QuerySet[Finding]:
     return source.filter(
         Q(address__icontains=value)
+        | Q(cves__icontains=value)
         | Q(identifier__icontains=value)
         | Q(malware__icontains=value)
         | Q(organisation__name__icontains=value)
@@ -115,6 +119,7 @@ FINDINGS = Listing(
         Column("type", _("Class code"), shown=False),
         Column("identifier", _("Identifier"), kind="code", sort="identifier"),
         Column("malware", _("Malware"), shown=False),
+        Column("cves", _("Vulnerabilities"), shown=False),
         Column(
             "organisation", _("Organisation"), "organisation.name", sort="organisation__name", link=_owner_url
         ),
@@ -163,6 +168,24 @@ FINDINGS = Listing(
         _("To the events"),
     ),
 )
+
+
+def with_exploited(listing: Listing, catalogue: Kev) -> Listing:
+    """The findings' list with what is known to be exploited, as a column and a filter; without a catalogue as it is."""
+    if not catalogue.entries:
+        return listing
+
+    def said(finding: Finding) -> str:
+        return "yes" if is_exploited(finding.cves, finding.identifier, catalogue) else ""
+
+    def shown(finding: Finding) -> SafeString | str:
+        return badge(_("exploited"), "bad") if said(finding) else ""
+
+    column = Column("kev", _("Known exploited"), said, cell=shown)
+    asked = Filter("kev", _("Known exploited"), "yes", apply=by_exploited)
+    at = next(at for at, one in enumerate(listing.columns) if one.key == "organisation")
+    columns = (*listing.columns[:at], column, *listing.columns[at:])
+    return replace(listing, columns=columns, filters=(*listing.filters, asked))
 
 
 def _with_rejects(source: QuerySet[Ingest], value: str) -> QuerySet[Ingest]:

@@ -150,6 +150,13 @@ class Finding(models.Model):
     )
     port = models.IntegerField(_("port"), null=True)
     malware = models.CharField(_("malware"), max_length=120, blank=True)
+    cves = models.CharField(
+        _("vulnerabilities"),
+        max_length=200,
+        blank=True,
+        default="",
+        help_text="CVE identifiers that the latest sighting names, separated by commas.",
+    )
     first_seen = models.DateTimeField(_("first seen"))
     last_seen = models.DateTimeField(_("last seen"))
     count = models.BigIntegerField(_("sightings"), default=1)

@@ -12,6 +12,7 @@ from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.people.models import User
 from atalaya.apps.registry.models import Sector
+from atalaya.core.enrich import attack
 from atalaya.core.store.ask import EVERYTHING, Is, written
 from atalaya.core.store.ask.fields import BY_NAME, FIELDS
 
@@ -73,6 +74,8 @@ def _values(user: User, field: str) -> Iterable[tuple[str, str]]:
             return [("none", ""), *((name, "") for name, _, _ in sorted(Names(user).known.values()))]
         case "sector":
             return [(value, str(label)) for value, label in Sector.choices]
+        case "attack":
+            return sorted(attack.known().items())
         case "since" | "until":
             return [(time, "") for time in TIMES]
     if field in FROM_EVENTS:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from atalaya.apps.events import asking, extras, own_feeds, queries, raw, reading, stories
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.details import fields_of
-from atalaya.apps.events.listing import FINDINGS, finding_url, organisation_url
+from atalaya.apps.events.listing import FINDINGS, finding_url, organisation_url, with_exploited
 from atalaya.apps.events.marks.actions import MARKABLE
 from atalaya.apps.events.marks.forms import AnswerForm, MarkForm
 from atalaya.apps.events.marks.queries import of_finding, with_word
@@ -24,8 +24,10 @@ from atalaya.apps.events.pictures import Histogram, histogram
 from atalaya.apps.events.pivots import ROW_COLUMNS, Pivot, event_rows, story_url
 from atalaya.apps.events.rules.queries import of_event
 from atalaya.apps.events.rules.shown import before
+from atalaya.apps.events.weaknesses import techniques, weaknesses
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, asker, has, needs
+from atalaya.apps.reference import queries as reference
 from atalaya.apps.registry.models import Contact, Organisation
 from atalaya.apps.registry.queries import contacts_to_tell, contacts_visible_to, visible_to
 from atalaya.core.errors import BadInput
@@ -59,6 +61,8 @@ def event(request: HttpRequest, raw_file: str, raw_row: int) -> HttpResponse:
         "told": stories.told(user, place) if (place := _place(found)) else None,
         "rule": of_event(user, found["state"], found["rule"]),
         "rule_before": before(found),
+        "weaknesses": weaknesses([found["product_vulnerabilities"]], found["classification_identifier"]),
+        "techniques": techniques(found["classification_type"]),
         **_owners(user, found),
     }
     return render(request, "events/event.html", context)
@@ -125,6 +129,7 @@ def findings(request: HttpRequest) -> HttpResponseBase:
     """What owners have to fix."""
     user = asker(request)
     listing = FINDINGS if has(user, Right.MARK_FINDINGS) else FINDINGS.without("pick")
+    listing = with_exploited(listing, reference.kev())
     rows = with_word(queries.findings_visible_to(user))
     return listing.page(request, rows, title=_("Findings"), template="events/findings.html")
 
@@ -138,7 +143,9 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
     owner: Organisation | None = found.organisation
     table, pivot = queries.event_table(), Pivot(asking.term("finding", key))
     question = queries.question_for(user, {"finding": key, "limit": FINDING_EVENTS})
-    events: pl.DataFrame = queries.for_reader(table.rows(question, ROW_COLUMNS), queries.scope_of(user))
+    events: pl.DataFrame = queries.for_reader(
+        table.rows(question, (*ROW_COLUMNS, "product_vulnerabilities")), queries.scope_of(user)
+    )
     picture: Histogram | None = histogram(table, question, pivot)
     context = {
         "finding": found,
@@ -151,6 +158,8 @@ def finding(request: HttpRequest, key: int) -> HttpResponse:
         "contacts": _contacts(user, owner),
         "extras": extras.about(user, found),
         "rule": of_event(user, found.state, found.rule),
+        "weaknesses": weaknesses([found.cves, *events["product_vulnerabilities"].unique()], found.identifier),
+        "techniques": techniques(found.type),
         **_words(user, found),
     }
     return render(request, "events/finding.html", context)

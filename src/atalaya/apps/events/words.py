@@ -52,6 +52,7 @@ PROBLEMS: tuple[str, ...] = (
     gettext_noop("{word} is not a value of {field}."),
     gettext_noop("There is no organisation {word}."),
     gettext_noop("A rule cannot ask for {field}."),
+    gettext_noop("No catalogue of known exploited vulnerabilities is loaded."),
 )
 """Every template of `core.store.ask.problem`, marked for translation; a test holds the two lists together."""
 

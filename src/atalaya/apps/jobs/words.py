@@ -33,6 +33,7 @@ WORDS: dict[str, Promise] = {
     "portal.deliver": _("Send a message to a webhook"),
     "portal.forget": _("Forget old messages to webhooks"),
     "portal.tell": _("Write what a webhook is told"),
+    "reference.compile": _("Compile a reference file"),
     "registry.check_certificates": _("Check the OpenPGP keys"),
     "warning.look": _("Look out for what is not as usual"),
 }

@@ -21,6 +21,7 @@ from atalaya.apps.events.marks.queries import visible_to as marks_visible_to
 from atalaya.apps.events.marks.queries import with_word
 from atalaya.apps.events.models import Finding, Mark
 from atalaya.apps.events.queries import findings_visible_to
+from atalaya.apps.events.weaknesses import with_exploited
 from atalaya.apps.notices.models import Notice
 from atalaya.apps.notices.queries import visible_to as notices_visible_to
 from atalaya.apps.notices.wording import Topic, topic_of, wording
@@ -197,7 +198,7 @@ def to_do(sight: Sight, *, most: int = FIRST) -> list[ToDo]:
         machines = with_word(rows).order_by("-severity", "first_seen", "pk")[:MACHINES]
         params = {"status": "now", "type": matter.type, "identifier": matter.identifier}
         days = max(0, (now - matter.oldest).days)
-        found.append(ToDo(topic, matter, days, list(machines), sight.link(**params)))
+        found.append(ToDo(topic, matter, days, with_exploited(list(machines)), sight.link(**params)))
     return found
 
 

@@ -14,6 +14,7 @@ APPS: dict[str, Promise] = {
     "people": _("People"),
     "jobs": _("Background work"),
     "ownership": _("Owners of the past"),
+    "reference": _("Reference files"),
     "warning": _("Early warning"),
 }
 """What the first part of a verb stands for, in the order in which the choice of verbs is shown."""
@@ -94,6 +95,10 @@ WORDS: dict[str, Promise] = {
     "portal.webhook.renewed": _("New secret of a webhook made"),
     "portal.webhook.told": _("Webhook told of changes"),
     "portal.webhook.tried": _("Webhook tried"),
+    "reference.file.failed": _("Reference file refused"),
+    "reference.file.loaded": _("Reference file loaded"),
+    "reference.file.removed": _("Reference file removed"),
+    "reference.file.used": _("Reference file in use"),
     "registry.certificate.added": _("OpenPGP key added"),
     "registry.certificate.changed": _("OpenPGP key changed"),
     "registry.certificate.removed": _("OpenPGP key removed"),

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
+from atalaya.core.enrich.filling import NONE as NO_REFERENCES
+from atalaya.core.enrich.filling import References
 from atalaya.core.pipeline import identity, same
 from atalaya.core.pipeline.address import Addresses, no_addresses, parse
 from atalaya.core.pipeline.attribute import Networks, attribute
 from atalaya.core.pipeline.dedupe import Seen
 from atalaya.core.pipeline.rejects import Rejects
 from atalaya.core.pipeline.result import Result
-from atalaya.core.pipeline.rules import NONE, Rules, Ruling
+from atalaya.core.pipeline.rules import NONE as NO_RULES
+from atalaya.core.pipeline.rules import Rules, Ruling
 from atalaya.core.pipeline.same import Events, Same
 from atalaya.core.pipeline.times import believable
 
@@ -47,19 +50,21 @@ def run(
     state: str,
     networks: Networks,
     observed_at: datetime,
-    rules: Rules = NONE,
+    rules: Rules = NO_RULES,
+    references: References = NO_REFERENCES,
 ) -> Result:
     """Store the events of one feed file, all or none, and say what came of its rows.
 
     `state` received the file with this hash at `observed_at` (UTC). The same file for the same state is stored once:
     a second call reads nothing and returns the recorded counts with `committed` False. May be killed at any moment
-    and called again. `rules` decide on each new event (see `rules`). Raises Temporary when too many other processes write at the same time.
+    and called again. `references` fill what the feed left empty, then `rules` decide on each new event. Raises Temporary when
+    too many other processes write at the same time.
     """
     recorded = store.committed(state, sha256)
     if recorded is not None:
         return Result.recorded(recorded)
     with store.draft(state, sha256) as draft:
-        made = _Run(draft, networks, observed_at, rules.on(observed_at.date()))
+        made = _Run(draft, networks, observed_at, rules.on(observed_at.date()), references)
         for events in _chunks(made.checked(mapped)):
             made.add(events)
         return draft.commit(made.result())
@@ -80,9 +85,17 @@ def _chunks(batches: Iterable[pl.DataFrame]) -> Iterator[Events]:
 class _Run:
     """One feed file on its way, and what has come of its rows so far."""
 
-    def __init__(self, draft: Draft, networks: Networks, observed_at: datetime, rules: Rules = NONE) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        networks: Networks,
+        observed_at: datetime,
+        rules: Rules = NO_RULES,
+        references: References = NO_REFERENCES,
+    ) -> None:
         self._draft, self._networks, self._observed_at = draft, networks, observed_at
         self._rules = Ruling(rules)
+        self._references = references
         self._seen: Seen[tuple[date, str]] = Seen(draft.seen)
         self.rejects = Rejects()
         self.rows_read = self.kept = self.doubled = 0
@@ -121,6 +134,7 @@ class _Run:
     def _write(self, events: Events, addresses: Addresses) -> None:
         observed = pl.lit(self._observed_at, pl.Datetime("us", "UTC"))
         rows = events.rows.with_columns(addresses.keys(), time_observation=observed)
+        rows = self._references.fill(Events(rows, events.same), addresses)
         events = Events(attribute(rows, self._networks, addresses=addresses), events.same)
         events, addresses = self._rules(events, addresses, self.rejects)
         if events.rows.is_empty():

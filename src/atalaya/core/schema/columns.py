@@ -122,6 +122,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("rule", TEXT, "Code of the rule of the node that decided on the event.", own=True),
     Column("rule.before", TEXT, "What that rule changed, as it came: one JSON object, field -> value.", own=True),
     Column("source.ip_key", INT, "Sort key of source.ip: IPv4 as a number; upper 64 bits of IPv6, two's complement.", own=True),
+    Column("filled", TEXT, "Fields that the feed left empty and this node filled, each with the kind of its reference file.", own=True),
     Column("raw.file", TEXT, "SHA-256 of the file the event came in.", own=True),
     Column("raw.row", INT, "Row number in that file, the header being row 0.", own=True),
 )  # fmt: skip

@@ -15,6 +15,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
+from atalaya.core.enrich.filling import as_received
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
 from atalaya.core.pipeline.same import split
 from atalaya.core.store import layout, reading
@@ -53,7 +54,7 @@ def write(root: Path, day: date, paths: list[str]) -> AddAction:
     """Write one file with all events of some files of a day; nobody sees it before it is committed."""
     events = reading.scan(root, paths).collect()
     if not all(path.partition("/")[2].startswith(EPOCH) for path in paths):
-        events = events.with_columns(event_keys(events.select(CONTENT)))
+        events = events.with_columns(event_keys(as_received(events.select(*CONTENT, "filled"))))
     events = events.sort("source_ip_key", nulls_last=False, maintain_order=True)
     return layout.write_part(root, layout.part_path(day, layout.MIXED, 0), split(events), data_change=False)
 

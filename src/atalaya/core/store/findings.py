@@ -30,6 +30,7 @@ COLUMNS: dict[str, pl.DataType] = {
     "port": pl.Int64(),
     "malware": pl.String(),
     "rule": pl.String(),
+    "cves": pl.String(),
     "first_seen": pl.Datetime("us", "UTC"),
     "last_seen": pl.Datetime("us", "UTC"),
     "count": pl.Int64(),
@@ -39,6 +40,7 @@ COLUMNS: dict[str, pl.DataType] = {
 _READ = (
     "state", "owner", "feed_code", "classification_taxonomy", "classification_type", "classification_identifier",
     "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url", "source_account", "rule",
+    "product_vulnerabilities",
 )  # fmt: skip
 FOLDED = 500_000
 """Rows that wait at least before findings are summed again: memory follows the findings, not the events."""
@@ -93,7 +95,9 @@ class Sightings:
             self._fold()
         (rows,) = self._parts
         address = pl.coalesce("source_ip", hosts(rows)).alias("address")
-        return rows.with_columns(address, port="source_port", malware="malware_name").select(COLUMNS.keys())
+        return rows.with_columns(
+            address, port="source_port", malware="malware_name", cves="product_vulnerabilities"
+        ).select(COLUMNS.keys())
 
 
 def _alike(name: str, same: Same, height: int) -> pl.Series:

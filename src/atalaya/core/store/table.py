@@ -14,6 +14,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
+from atalaya.core.enrich.filling import as_received
 from atalaya.core.errors import AtalayaError
 from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.before import as_it_came
@@ -84,9 +85,8 @@ class EventTable:
         if new:
             found.append(reading.scan(self.path, new).select("key").collect()["key"].to_numpy())
         for path in old:
-            found.append(
-                event_keys(as_it_came(reading.scan(self.path, [path])).select(CONTENT).collect()).to_numpy()
-            )
+            told = as_it_came(reading.scan(self.path, [path])).select(*CONTENT, "filled").collect()
+            found.append(event_keys(as_received(told)).to_numpy())
         return np.concatenate(found)
 
     # -- adding --------------------------------------------------------------------------------------------------

@@ -35,7 +35,9 @@ from atalaya.core.store.ask.resolving import bounded, resolve
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 FREE = [
-    field.name for field in FIELDS if field.kind in ("code", "text", "domain", "owner") and not field.values
+    field.name
+    for field in FIELDS
+    if field.kind in ("code", "text", "cve", "meaning", "domain", "owner") and not field.values
 ]
 VALUES = st.builds(Value, TEXT, st.booleans())
 TERMS = st.one_of(
@@ -162,7 +164,13 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> EventTable:
             source_geolocation_cc="PA",
             product_vulnerabilities="CVE-2024-1,CVE-2024-100",
         ),
-        row(source_port=7, source_ip="203.0.113.9", feed_code="scan-x", product_name="Café (old)"),
+        row(
+            source_port=7,
+            source_ip="203.0.113.9",
+            feed_code="scan-x",
+            product_name="Café (old)",
+            classification_identifier="vulnerable-cve-2024-1234-x",
+        ),
     ]
     store(table, mapped(*rows), state="TT")
     return table
@@ -173,8 +181,16 @@ def look(field: str, value: Value) -> Iterable[str]:
     return known.get((field, value.text.lower()), [])
 
 
+def stand(field: str, value: Value) -> Node | None:
+    if field == "attack":
+        return Is("class", (Value("scanner", True),))
+    return (
+        either([Is("cve", (value,)), Is("malware", (Value("mirai"),))]) if value.text.endswith("7") else None
+    )
+
+
 def ports(table: EventTable, text: str) -> list[int]:
-    asked = resolve(parse(text), NOW.replace(tzinfo=UTC), look)
+    asked = resolve(parse(text), NOW.replace(tzinfo=UTC), look, stand)
     return table.rows(replace(ALL, where=asked.where, **asked.fields))["source_port"].sort().to_list()
 
 
@@ -211,6 +227,13 @@ def ports(table: EventTable, text: str) -> list[int]:
         ("country:pa", [6]),
         ("cve:CVE-2024-1", [6]),
         ("cve:CVE-2024-10", []),
+        ("cve:CVE-2024-1*", [6, 7]),
+        ("cve:CVE-2024-100*", [6]),
+        ("cve:cve-2024-1234", [7]),
+        ("cve:CVE-2024-10,CVE-2024-7", [1]),
+        ("cve:none port:>4", [5]),
+        ("attack:T1595", [6]),
+        ("-attack:T1595 port:>5", [7]),
         ("account:ANA", [5]),
         ("org:second", [2]),
         ("org:none", [3, 4, 5, 6, 7]),
@@ -238,10 +261,10 @@ def test_it_finds_each_event_by_a_term_or_by_its_negation(table: EventTable, tex
 
 
 def test_it_lifts_what_helps_to_find_files() -> None:
-    asked = resolve(parse("ip:192.0.2.0/24 feed:X since:2d port:1"), NOW.replace(tzinfo=UTC), look)
+    asked = resolve(parse("ip:192.0.2.0/24 feed:X since:2d port:1"), NOW.replace(tzinfo=UTC), look, stand)
     assert asked.fields.keys() == {"prefix", "feed", "since"} and asked.fields["feed"] == "x"
     assert asked.where == parse("port:1")
-    inside = resolve(parse("ip:192.0.2.1 or since:2d"), NOW.replace(tzinfo=UTC), look)
+    inside = resolve(parse("ip:192.0.2.1 or since:2d"), NOW.replace(tzinfo=UTC), look, stand)
     assert inside.fields == {} and inside.where is not None
 
 

@@ -16,6 +16,7 @@ from atalaya.core.store.ask.fields import BY_NAME, WORDS_IN, Field
 from atalaya.core.store.ask.tree import Either, Every, Is, Node, Not, Value, Word
 
 URL = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:?#]+)", re.IGNORECASE)
+CVE = r"cve-\d{4}-\d{1,19}"
 META = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
 
 
@@ -44,7 +45,7 @@ def _is(field: Field, values: tuple[Value, ...]) -> pl.Expr:
     wild = [value for value in values if value.wild]
     plain = [value for value in values if not (value.nothing or value.wild)]
     conditions = (
-        [_any(_like(column, value.text) for value in wild for column in field.columns)] if wild else []
+        [_any(_like(field, column, value.text) for value in wild for column in field.columns)] if wild else []
     )
     if empty:
         conditions.append(_empty(field))
@@ -57,6 +58,8 @@ def _is(field: Field, values: tuple[Value, ...]) -> pl.Expr:
 def _empty(field: Field) -> pl.Expr:
     if field.kind in ("owner", "registry"):
         return pl.col("owner").is_null()
+    if field.kind == "cve":
+        return ~_any((_named(column).list.len() > 0).fill_null(False) for column in field.columns)
     return reduce(and_, (pl.col(column).is_null() for column in field.columns))
 
 
@@ -78,10 +81,14 @@ def _plain(field: Field, values: Sequence[Value]) -> pl.Expr:
             return claimed(texts)
         case "registry":
             return pl.col("owner").is_in(texts)
+        case "meaning":
+            raise ValueError(f"{field.name} is not resolved")
         case "since":
             return pl.col("time_source") >= checks.moment(values[0])
         case "until":
             return pl.col("time_source") < checks.moment(values[0])
+        case "cve":
+            return _any(_naming(column, texts) for column in field.columns)
         case "code":
             return _any(pl.col(column).is_in([text.lower() for text in texts]) for column in field.columns)
         case "text":
@@ -101,17 +108,28 @@ def claimed(owners: list[str]) -> pl.Expr:
 
 
 def _same(field: Field, column: str, text: str) -> pl.Expr:
-    if field.name == "cve":  # several in one cell
-        return pl.col(column).str.contains(rf"(?i)(^|[^0-9A-Za-z-]){_escaped(text)}($|[^0-9])")
     if field.name == "country":
         return pl.col(column) == text.upper()
     return pl.col(column).str.to_lowercase() == text.lower()
 
 
-def _like(column: str, pattern: str) -> pl.Expr:
+def _named(column: str) -> pl.Expr:
+    """The vulnerabilities that a text names, in lower case: it may name several."""
+    return pl.col(column).str.to_lowercase().str.extract_all(CVE)
+
+
+def _naming(column: str, cves: list[str]) -> pl.Expr:
+    """Whether a text names one of these vulnerabilities, which may be all that are known to be exploited."""
+    wanted = pl.Series([cve.lower() for cve in cves], dtype=pl.String)
+    return _named(column).list.eval(pl.element().is_in(wanted.implode())).list.any()
+
+
+def _like(field: Field, column: str, pattern: str) -> pl.Expr:
+    expression = f"(?is)^{'.*'.join(_escaped(part) for part in pattern.split('*'))}$"
+    if field.kind == "cve":
+        return _named(column).list.eval(pl.element().str.contains(expression)).list.any()
     text = pl.col(column) if column != "owners" else pl.col("owner")
-    expression = ".*".join(_escaped(part) for part in pattern.split("*"))
-    return text.cast(pl.String).str.contains(f"(?is)^{expression}$")
+    return text.cast(pl.String).str.contains(expression)
 
 
 def _escaped(text: str) -> str:

@@ -8,10 +8,24 @@ from typing import Literal
 from atalaya.core.marking import TLP
 from atalaya.core.schema.columns import SEVERITIES
 
-Kind = Literal["network", "domain", "number", "ranked", "code", "text", "owner", "registry", "since", "until"]
+Kind = Literal[
+    "network",
+    "domain",
+    "number",
+    "ranked",
+    "code",
+    "text",
+    "cve",
+    "owner",
+    "registry",
+    "meaning",
+    "since",
+    "until",
+]
 """network: an address or prefix. domain: a name and all below it. number: whole, with ranges. ranked: a severity.
 code: lower-case text. text: any text, upper and lower case alike. owner: an organisation. registry: what the registry
-says of the owner. since, until: a time."""
+says of the owner. cve: a vulnerability, of which one text may name several. meaning: stands for other fields (see
+`resolving.Stand`). since, until: a time."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +57,9 @@ FIELDS: tuple[Field, ...] = (
     Field("malware", "code", ("malware_name",), ("family",)),
     Field("hash", "code", ("malware_hash_md5", "malware_hash_sha1", "malware_hash_sha256")),
     Field("product", "text", ("product_name", "product_full_name", "product_vendor")),
-    Field("cve", "text", ("product_vulnerabilities",)),
+    Field("cve", "cve", ("product_vulnerabilities", "classification_identifier")),
+    Field("kev", "meaning", (), (), 0, ("yes", "no")),
+    Field("attack", "meaning", (), ("technique", "mitre")),
     Field("protocol", "code", ("protocol_application", "protocol_transport"), ("proto",)),
     Field("country", "text", ("source_geolocation_cc",), ("cc",)),
     Field("city", "text", ("source_geolocation_city",)),

@@ -19,9 +19,10 @@ TIME = "{word} is not a time: write 7d, 12h, 2026-11-05 or 2026-11-05T14:30."
 CHOICE = "{word} is not a value of {field}."
 ORGANISATION = "There is no organisation {word}."
 RULE = "A rule cannot ask for {field}."
+KEV = "No catalogue of known exploited vulnerabilities is loaded."
 
 TEMPLATES: tuple[str, ...] = (
-    LONG, MANY, DEEP, QUOTE, OPEN, CLOSED, NOTHING, FIELD, ONE, ADDRESS, NUMBER, TIME, CHOICE, ORGANISATION, RULE,
+    LONG, MANY, DEEP, QUOTE, OPEN, CLOSED, NOTHING, FIELD, ONE, ADDRESS, NUMBER, TIME, CHOICE, ORGANISATION, RULE, KEV,
 )  # fmt: skip
 """Every sentence a question or rule may be refused with, for translation."""
 

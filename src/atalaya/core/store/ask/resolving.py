@@ -32,6 +32,11 @@ Look = Callable[[str, Value], Iterable[str]]
 (field ""), of those whose name has it. Raises Problem when there are none that the asker may know."""
 
 
+Stand = Callable[[str, Value], Node | None]
+"""(field, value) -> what a term of this field stands for, in other fields; None when it stands for itself. Asked for fields of
+kind meaning and cve. Raises Problem for a value that stands for nothing."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """A question resolved: `fields` of `Question` lifted out of it, and `where`, what else must hold."""
@@ -40,16 +45,16 @@ class Asked:
     where: Node | None = None
 
 
-def resolve(node: Node, now: datetime, look: Look) -> Asked:
+def resolve(node: Node, now: datetime, look: Look, stand: Stand) -> Asked:
     """`now` is aware, in the asker's zone. Raises Problem for a name that nothing has."""
     fields: dict[str, Any] = {}
-    rest = [one for one in terms(_resolved(node, now, look)) if not _lifted(one, fields)]
+    rest = [one for one in terms(_resolved(node, now, look, stand)) if not _lifted(one, fields)]
     return Asked(fields, every(rest) if rest else None)
 
 
-def resolved(node: Node, now: datetime, look: Look) -> Node:
+def resolved(node: Node, now: datetime, look: Look, stand: Stand) -> Node:
     """The whole tree with moments for times and identities for names, nothing lifted out of it. Raises Problem."""
-    return _resolved(node, now, look)
+    return _resolved(node, now, look, stand)
 
 
 def bounded(node: Node) -> bool:
@@ -59,19 +64,28 @@ def bounded(node: Node) -> bool:
     )
 
 
-def _resolved(node: Node, now: datetime, look: Look) -> Node:
+def _resolved(node: Node, now: datetime, look: Look, stand: Stand) -> Node:
     match node:
         case Is(name, values):
-            return _is(name, values, now, look)
+            return (
+                _standing(node, stand)
+                if BY_NAME[name].kind in ("meaning", "cve")
+                else _is(name, values, now, look)
+            )
         case Word(value):
             named = tuple(Value(pk, True) for pk in look("", value))
             return either([node, Is("org", named)]) if named else node
         case Not(inner):
-            return Not(_resolved(inner, now, look))
+            return Not(_resolved(inner, now, look, stand))
         case Every(nodes):
-            return every(_resolved(one, now, look) for one in nodes)
+            return every(_resolved(one, now, look, stand) for one in nodes)
         case Either(nodes):
-            return either(_resolved(one, now, look) for one in nodes)
+            return either(_resolved(one, now, look, stand) for one in nodes)
+
+
+def _standing(node: Is, stand: Stand) -> Node:
+    """What a term stands for: its values are alternatives."""
+    return either(stand(node.field, value) or Is(node.field, (value,)) for value in node.values)
 
 
 def _is(name: str, values: tuple[Value, ...], now: datetime, look: Look) -> Node:
