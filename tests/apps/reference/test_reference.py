@@ -151,6 +151,27 @@ def test_it_makes_a_table_again_or_goes_on_without_a_lost_file(
     assert event is not None and event["source_registry"] == ("lacnic" if damage == "compiled" else None)
 
 
+@pytest.mark.parametrize("content", [DELEGATED, "broken"])
+def test_two_may_compile_one_file_at_once(
+    data: Path, db: None, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    """The command line and a worker: whoever is second changes nothing."""
+    row = actions.load(io.BytesIO(content.encode()), by=None, kind="delegated", name="x")
+    read = raw.table
+
+    def table(sha256: str, kind: str) -> Any:
+        monkeypatch.setattr(raw, "table", read)
+        first = actions.compile_file(row.pk)
+        assert first is not None and first.status != "waiting"
+        return read(sha256, kind)
+
+    monkeypatch.setattr(raw, "table", table)
+    second = actions.compile_file(row.pk)
+    assert second is not None and second.status == ("ready" if content == DELEGATED else "failed")
+    verb = "reference.file.used" if content == DELEGATED else "reference.file.failed"
+    assert Record.objects.filter(verb=verb, target_id=str(row.pk)).count() == 1
+
+
 def test_it_forgets_what_is_removed_while_it_waits(data: Path, db: None) -> None:
     row = actions.load(io.BytesIO(DELEGATED.encode()), by=None, kind="delegated", name="../x\x00y")
     assert row.name == "xy"

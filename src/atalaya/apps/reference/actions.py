@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from atalaya.apps.jobs.actions import announce
 from atalaya.apps.people.models import User
@@ -64,9 +65,9 @@ def compile_file(pk: UUID | str, *, by: User | None = None) -> ReferenceFile | N
         told = _told(row)
     except BadInput as error:
         _failed(row, error, by=by)
-        return row
-    _put_in_use(row, told, by=by)
-    return row
+    else:
+        _put_in_use(row, told, by=by)
+    return ReferenceFile.objects.filter(pk=pk).first()
 
 
 def _told(row: ReferenceFile) -> dict[str, Any]:
@@ -83,30 +84,26 @@ def _told(row: ReferenceFile) -> dict[str, Any]:
 
 
 def _failed(row: ReferenceFile, error: BadInput, *, by: User | None) -> None:
-    row.status, row.message = Status.FAILED, str(error)
     with transaction.atomic():
-        row.save(update_fields=["status", "message"])
-        record("reference.file.failed", by=by, target=row, detail={"message": row.message})
+        if _waiting(row).update(status=Status.FAILED, message=str(error)):
+            record("reference.file.failed", by=by, target=row, detail={"message": str(error)})
+
+
+def _waiting(row: ReferenceFile) -> QuerySet[ReferenceFile]:
+    """The file as long as it waits: the command line and a worker may both be compiling it, and one is first."""
+    return ReferenceFile.objects.filter(pk=row.pk, status=Status.WAITING)
 
 
 def _put_in_use(row: ReferenceFile, told: dict[str, Any], *, by: User | None) -> None:
-    for name, value in told.items():
-        setattr(row, name, value)
     with transaction.atomic():
-        before = ReferenceFile.objects.select_for_update().filter(
-            kind=row.kind, part=row.part, status=Status.READY
-        )
-        old = list(before)
+        if not _waiting(row).select_for_update().exists():
+            return
+        before = ReferenceFile.objects.filter(kind=row.kind, part=told.get("part", ""), status=Status.READY)
+        old = list(before.select_for_update())
         before.delete()
-        row.status = Status.READY
-        row.save(update_fields=["status", *told])
-        detail = {
-            "kind": row.kind,
-            "part": row.part,
-            "rows": row.rows,
-            "replaced": [one.sha256 for one in old],
-        }
-        record("reference.file.used", by=by, target=row, detail=detail)
+        _waiting(row).update(status=Status.READY, **told)
+        detail = {"kind": row.kind, "replaced": [one.sha256 for one in old]}
+        record("reference.file.used", by=by, target=row, detail={**detail, "rows": told["rows"]})
     for one in old:
         _forget(one)
 

@@ -53,8 +53,11 @@ class Table:
             about = {"form": FORM, "part": self.part, "name": self.name, "rows": self.rows}
             about["released"] = self.released.isoformat() if self.released else None
             (draft / "about.json").write_text(json.dumps(about))
-            if not folder.exists():
-                os.replace(draft, folder)
+            try:
+                os.rename(draft, folder)
+            except OSError:
+                if not folder.exists():  # another process has made it meanwhile
+                    raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
