@@ -210,6 +210,7 @@ def test_it_keeps_places_and_writes_down_who_did_what(owned: World) -> None:
     assert changed.detail == {"code": "first", "reason": ["Our own scanner.", "Another one."]}
     actions.remove_rule(first, by=owned.lead)
     assert codes() == ["third", "second"]
+    assert list(Rule.objects.filter(removed_at=None).values_list("position", flat=True)) == [1, 2]
     again = rule(owned, "first")
     assert codes() == ["third", "second", "first"] and Rule.objects.count() == 3 and again.pk == first.pk
     with pytest.raises(BadInput, match="already"):
