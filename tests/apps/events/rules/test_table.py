@@ -157,7 +157,10 @@ def test_it_counts_dropped_rows_again_after_a_crash(
         ({"code": "Not a code"}, "code"), ({"name": ""}, "name"), ({"fits": "{"}, "fits"),
         ({"fits": '{"source.port": 23}'}, "fits"), ({"spares": '{"source.port": 22}'}, "spares"),
         ({"fits": '{"no.field": 23}'}, "fits"), ({"fits": '{"source.port": "22"}'}, "fits"),
-        ({"spares": '{"source.ip": "nowhere"}'}, "spares"),
+        ({"spares": '{"source.ip": "a.b.c.d"}'}, "spares"), ({"fits": '{"source.port": 1' + "0" * 30 + "}"}, "fits"),
+        ({"fits": '{"time.source": "soon"}'}, "fits"), ({"fits": '{"malware.name": "\\ud800"}'}, "fits"),
+        ({"fits": '{"source.tor_node": 1.5}'}, "fits"), ({"fits": '{"feed.accuracy": true}'}, "fits"),
+        ({"fits": '{"owners": ["x"]}'}, "fits"), ({"fits": '{"time.source": "0001-01-01T00:00:00+14:00"}'}, "fits"),
     ],
 )  # fmt: skip
 def test_it_refuses_what_does_not_fit(owned: World, said: dict[str, Any], field: str) -> None:
