@@ -16,7 +16,8 @@ from hypothesis import settings as bounds
 from tests.world import World
 
 from atalaya.apps.events import actions as events
-from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.events.models import Finding, Ingest, Rule
+from atalaya.apps.events.rules import actions as rules
 from atalaya.apps.notices import actions as notices
 from atalaya.apps.notices.models import Notice
 from atalaya.apps.people.actions import create_token
@@ -78,6 +79,10 @@ def node(world: World, open_connection: None, tmp_path: Path, settings: Any) -> 
     )
     assert events.process(ingest.pk).status == Ingest.Status.DONE
     notices.collect(str(ingest.pk))
+    rules.save_rule(
+        Rule(state=world.state, code="noise", name="Noise", line="port:22", what="drop", reason="Ours."),
+        by=None,
+    )
     return world
 
 
@@ -97,6 +102,7 @@ def real(path: str, world: World) -> dict[str, Any]:
         "networks": {"pk": str(network.pk) if network else ""},
         "contacts": {"pk": str(contact.pk) if contact else ""},
         "notices": {"notice_id": str(notice.pk)},
+        "rules": {"rule_id": str(Rule.objects.earliest("changed_at").pk)},
     }
     return known.get(path.split("/")[3], {})
 

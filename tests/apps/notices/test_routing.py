@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from tests.apps.notices.conftest import (
     Postbox,
@@ -54,6 +55,12 @@ def test_it_tells_another_organisation_instead_and_says_why(told: World, see: Se
     sent = actions.deliver(notice.pk)
     assert sent.status == Status.SENT and "The regulator asked for it." in " ".join(sent.body.split())
     assert "regulator" not in actions.deliver(Notice.objects.get(organisation=told.port).pk).body
+    page = reverse("notices:notice", args=[sent.pk])
+    link = reverse("events:rule", args=[Rule.objects.get().pk])
+    assert link in told.client(told.reader).get(page).content.decode()
+    owners = told.client(told.other_member).get(page).content.decode()
+    assert "198.51.100.9" in owners and link not in owners
+    assert told.client(told.member).get(page).status_code == 404, "told instead of the owner, in a mail alone"
 
 
 def test_it_lets_the_marking_decide_whether_another_may_have_it(told: World, see: See, box: Postbox) -> None:

@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST, require_safe
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.models import Finding
 from atalaya.apps.events.queries import findings_visible_to, is_staff
+from atalaya.apps.events.rules.queries import of_event
 from atalaya.apps.notices import actions, keys, letter, outbox, queries
 from atalaya.apps.notices.forms import HoldForm, ReleaseForm
 from atalaya.apps.notices.listing import NOTICES
@@ -68,6 +69,7 @@ def notice(request: HttpRequest, pk: UUID) -> HttpResponse:
         "body": body,
         "facts": _facts(found),
         "staff": staff,
+        "rule": of_event(user, found.state_id, found.rule),
         "ledger": found.ledger.all() if staff else [],
         "header": header,
         "rows": rows,

@@ -157,7 +157,10 @@ def test_it_counts_dropped_rows_again_after_a_crash(
         ({"code": "Not a code"}, "code"), ({"name": ""}, "name"), ({"fits": "{"}, "fits"),
         ({"fits": '{"source.port": 23}'}, "fits"), ({"spares": '{"source.port": 22}'}, "spares"),
         ({"fits": '{"no.field": 23}'}, "fits"), ({"fits": '{"source.port": "22"}'}, "fits"),
-        ({"spares": '{"source.ip": "nowhere"}'}, "spares"),
+        ({"spares": '{"source.ip": "a.b.c.d"}'}, "spares"), ({"fits": '{"source.port": 1' + "0" * 30 + "}"}, "fits"),
+        ({"fits": '{"time.source": "soon"}'}, "fits"), ({"fits": '{"malware.name": "\\ud800"}'}, "fits"),
+        ({"fits": '{"source.tor_node": 1.5}'}, "fits"), ({"fits": '{"feed.accuracy": true}'}, "fits"),
+        ({"fits": '{"owners": ["x"]}'}, "fits"), ({"fits": '{"time.source": "0001-01-01T00:00:00+14:00"}'}, "fits"),
     ],
 )  # fmt: skip
 def test_it_refuses_what_does_not_fit(owned: World, said: dict[str, Any], field: str) -> None:
@@ -210,6 +213,7 @@ def test_it_keeps_places_and_writes_down_who_did_what(owned: World) -> None:
     assert changed.detail == {"code": "first", "reason": ["Our own scanner.", "Another one."]}
     actions.remove_rule(first, by=owned.lead)
     assert codes() == ["third", "second"]
+    assert list(Rule.objects.filter(removed_at=None).values_list("position", flat=True)) == [1, 2]
     again = rule(owned, "first")
     assert codes() == ["third", "second", "first"] and Rule.objects.count() == 3 and again.pk == first.pk
     with pytest.raises(BadInput, match="already"):

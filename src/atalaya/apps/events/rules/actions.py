@@ -123,6 +123,7 @@ def remove_rule(rule: Rule, *, by: User | None) -> None:
         Rule.objects.filter(pk=rule.pk).update(
             removed_at=timezone.now(), changed_at=timezone.now(), changed_by=by
         )
+        _number(_table(rule.state_id))
         record("events.rule.removed", by=by, target=rule, state=rule.state_id, detail={"code": rule.code})
 
 

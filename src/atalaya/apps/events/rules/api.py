@@ -200,7 +200,7 @@ def list_rules(request: HttpRequest, paging: Query[Paging]) -> Any:
 
 @router.get("rules/{uuid:rule_id}", response=RuleOut, summary="Get one rule", by_alias=True)
 def get_rule(request: HttpRequest, rule_id: Id) -> Any:
-    """One rule."""
+    """One rule with what it did lately."""
     return _one(request, _found(request, rule_id))
 
 
@@ -237,7 +237,7 @@ def move_rule(
     rule_id: Id,
     way: Annotated[Literal["up", "down"], Query(description="Up is earlier.", examples=["up"])],
 ) -> Any:
-    """One place up or down."""
+    """Let a rule and its neighbour change places."""
     found = _found(request, rule_id)
     actions.move(found, by=asker(request), up=way == "up")
     return _one(request, found)

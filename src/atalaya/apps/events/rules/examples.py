@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,17 @@ from atalaya.core.errors import BadInput
 from atalaya.core.pipeline.address import parse as addresses_of
 from atalaya.core.pipeline.attribute import attribute
 from atalaya.core.pipeline.before import CHANGED
-from atalaya.core.schema.columns import BY_FIELD, INT, TEXT, TIME, field_of, polars_schema
+from atalaya.core.schema.columns import (
+    BOOL,
+    BY_FIELD,
+    BY_NAME,
+    FLOAT,
+    INT,
+    TEXT,
+    TIME,
+    field_of,
+    polars_schema,
+)
 from atalaya.core.store.ask import Node
 from atalaya.core.store.ask.compiled import compiled
 
@@ -69,34 +80,43 @@ def _event(line: str, number: int) -> dict[str, Any]:
             raise BadInput(
                 _("Line %(number)d: there is no field %(field)s.") % {"number": number, "field": field}
             )
-        event[column.name] = _cast(column.dtype, value, f"{number}: {field}")
+        event[column.name] = _cast(column.name, value, f"{number}: {field}")
     return event
 
 
-def _cast(kind: pl.DataType, value: Any, place: str) -> Any:
-    """A JSON value as a column of this kind holds it."""
+def _cast(name: str, value: Any, place: str) -> Any:
+    """A JSON value as this column holds it."""
     try:
-        if kind == TEXT and isinstance(value, str):
-            return value
-        if kind == INT and isinstance(value, int):
-            return int(value)
-        if kind == TIME and isinstance(value, str):
-            at = datetime.fromisoformat(value)
-            return at if at.tzinfo else timezone.make_aware(at)
-        if kind in (pl.Boolean(), pl.Float64()) and isinstance(value, (bool, float, int)):
-            return value
-    except ValueError:
-        pass
-    raise BadInput(_("Line %(place)s cannot hold this value.") % {"place": place})
+        held = _held(name, value)
+    except (ValueError, OverflowError):
+        held = None
+    if held is None:
+        raise BadInput(_("Line %(place)s cannot hold this value.") % {"place": place})
+    return held
+
+
+def _held(name: str, value: Any) -> Any:
+    """The same, None or ValueError where the column cannot hold it."""
+    kind = BY_NAME[name].dtype
+    if name == "source_ip":
+        return str(ipaddress.ip_address(value)) if isinstance(value, str) else None
+    if kind == TEXT and isinstance(value, str):
+        value.encode()  # half a surrogate pair is no text
+        return value
+    if kind == INT and type(value) is int and -(2**63) <= value < 2**63:
+        return value
+    if kind == TIME and isinstance(value, str):
+        at = datetime.fromisoformat(value)
+        return (at if at.tzinfo else timezone.make_aware(at)).astimezone(UTC)
+    if kind == BOOL and type(value) is bool:
+        return value
+    return float(value) if kind == FLOAT and type(value) in (int, float) else None
 
 
 def _frame(events: list[dict[str, Any]], row: Rule) -> pl.DataFrame:
     """The events with what the node adds on the way in: address keys and owners as they are today."""
     frame = pl.DataFrame(events, schema=polars_schema())
     frame = frame.with_columns(state=pl.lit(row.state_id), day=pl.lit(timezone.now().date()))
-    try:
-        where = addresses_of(frame["source_ip"])
-    except ValueError as error:
-        raise BadInput(_("A source.ip is not an address.")) from error
+    where = addresses_of(frame["source_ip"])
     frame = frame.with_columns(where.keys())
     return attribute(frame, registry.networks(row.state_id), addresses=where)
