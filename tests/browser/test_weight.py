@@ -18,6 +18,7 @@ STATIC = Path(__file__).resolve().parents[2] / "src/atalaya/web/static"
 KB = 1024
 HTML, CSS, SCRIPT, ALL, REQUESTS = 15 * KB, 10 * KB, 15 * KB, 60 * KB, 6
 
+
 @dataclass
 class Weight:
     """Bytes as they came over the line, by kind."""

@@ -48,8 +48,8 @@ def histogram(table: EventTable, question: Question, pivot: Pivot) -> Histogram 
     rows = [[label, *(one.values[at] for one in series)] for at, label in enumerate(labels)]
     edges = _edges(times)
     svg = fluid_histogram_svg(labels, series, title=caption, urls=_urls(edges, pivot), point=decimal_point())
-    table = chart.table_html([_("Time"), *names], rows)
-    return Histogram(svg + chart.legend_html(names), table, caption, " ".join(edges))
+    same = chart.table_html([_("Time"), *names], rows)
+    return Histogram(svg + chart.legend_html(names), same, caption, " ".join(edges))
 
 
 def _buckets(question: Question) -> int:

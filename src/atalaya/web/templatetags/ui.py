@@ -27,7 +27,14 @@ from typing import Any
 from django import template
 from django.contrib.humanize.templatetags.humanize import intcomma, naturaltime
 from django.core.paginator import Page
-from django.forms import BaseForm, BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.forms import (
+    BaseForm,
+    BoundField,
+    CheckboxInput,
+    CheckboxSelectMultiple,
+    ModelChoiceField,
+    RadioSelect,
+)
 from django.http import HttpRequest, QueryDict
 from django.template.base import NodeList, Parser, Token
 from django.template.context import Context
@@ -168,7 +175,7 @@ def form_field(field: BoundField, plain: bool = False) -> dict[str, Any]:
     label = str(PACKAGE_LABELS.get(english) or (gettext(english) if english else ""))
     if widget.attrs.get("placeholder") == field.label:
         del widget.attrs["placeholder"]
-    if getattr(field.field, "empty_label", None) == DASHES:
+    if isinstance(field.field, ModelChoiceField) and field.field.empty_label == DASHES:
         field.field.empty_label = "–"
     return {"field": field, "label": label, "plain": plain, "group": group, "tick": tick}
 
