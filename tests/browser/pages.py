@@ -1,11 +1,13 @@
-"""Every page of the node that has a name and needs no parameter."""
+"""Every page of the node: those that have a name and need no parameter, and one of each kind that these lead to."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import TYPE_CHECKING
 
-from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.urls import NoReverseMatch, Resolver404, URLPattern, URLResolver, get_resolver, resolve, reverse
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -54,3 +56,35 @@ def open_to(page: Page) -> Iterator[tuple[str, str]]:
         assert answer.status < 500, address
         if answer.ok and "text/html" in answer.headers.get("content-type", ""):
             yield name, address
+
+
+def led_to(page: Page, steps: int = 2) -> Iterator[tuple[str, str]]:
+    """Name and address of one page of each kind that the pages of `open_to` lead to: details, forms, other views of a list.
+
+    `steps`: how many links it may be away from them.
+    """
+    known = dict(open_to(page))
+    found, ahead = set(known), list(known.values())
+    for _step in range(steps):
+        ahead, now = [], ahead
+        for address in now:
+            for name, link in _links(page.request.get(address).text()):
+                if name in found or any(part in name for part in NO_PAGES):
+                    continue
+                found.add(name)
+                answer = page.request.get(link, max_redirects=0)
+                assert answer.status < 500, link
+                if answer.ok and "text/html" in answer.headers.get("content-type", ""):
+                    ahead.append(link)
+                    yield name, link
+
+
+def _links(html: str) -> Iterator[tuple[str, str]]:
+    """Name and address of every page of this node that the text links to. One page asked differently is another page."""
+    for link in map(unescape, re.findall(r'<a [^>]*href="(/[^"#]*)"', html)):
+        try:
+            name = resolve(link.partition("?")[0]).view_name
+        except Resolver404:
+            continue
+        asked = sorted(re.findall(r"[?&]([a-z]+)=", link)) if "format=" not in link else ["api"]
+        yield " ".join([name, *asked]), link

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 from tests.browser import sample
 from tests.browser.conftest import Visitor, cookies_of
-from tests.browser.pages import open_to
+from tests.browser.pages import led_to, open_to
 from tests.world import World
 
 VIEWS: list[dict[str, Any]] = [
@@ -50,6 +50,28 @@ def test_it_finds_no_barrier_on_any_page(visitor: Visitor, world: World, view: d
             wide[name] = over
     assert found == {}
     assert wide == {}, "these pages scroll sideways"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["admin", "member"])
+def test_it_finds_no_barrier_on_what_the_pages_lead_to(visitor: Visitor, world: World, who: str) -> None:
+    sample.build(world, findings=60)
+    cookies = {**cookies_of(world, getattr(world, who)), "django_language": "pt-br"}
+    narrow: dict[str, Any] = {
+        "viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True,
+    }  # fmt: skip
+    wide, small = visitor.page(cookies), visitor.page(cookies, **narrow)
+    found: dict[str, list[str]] = {}
+    for name, address in led_to(wide):
+        for page in (wide, small):
+            page.goto(address)
+            over = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            here = problems(page) + ([f"scrolls sideways by {over}"] if over > 0 else [])
+            if here and not name.startswith("desk:wall"):
+                found[f"{name} {address}"] = here[:6]
+    assert found == {}
 
 
 def test_it_finds_no_barrier_for_a_stranger(visitor: Visitor, world: World) -> None:

@@ -18,9 +18,6 @@ STATIC = Path(__file__).resolve().parents[2] / "src/atalaya/web/static"
 KB = 1024
 HTML, CSS, SCRIPT, ALL, REQUESTS = 15 * KB, 10 * KB, 15 * KB, 60 * KB, 6
 
-LARGER = {"events:explorer": 18 * KB}
-"""Pages whose document may be larger: the explorer carries its chart twice (wide and narrow), facets, and 50 rows of links."""
-
 
 @dataclass
 class Weight:
@@ -59,7 +56,7 @@ def test_it_keeps_every_page_light(visitor: Visitor, world: World) -> None:
     for name, address in open_to(visitor.page(cookies)):
         page = visitor.page(cookies)
         weight = weigh(page, address)
-        limits = {"document": LARGER.get(name, HTML), "stylesheet": CSS, "script": SCRIPT}
+        limits = {"document": HTML, "stylesheet": CSS, "script": SCRIPT}
         over = {kind: size for kind, size in weight.bytes.items() if size > limits.get(kind, ALL)}
         own = urlsplit(visitor.server).netloc
         if over or weight.requests > REQUESTS or weight.total > ALL or weight.origins - {own}:

@@ -62,7 +62,7 @@ class Column:
     """One column. `key` names it in the address, in CSV and in the API.
 
     `value`: a path ("organisation.name") or a function of the row; default the key. `kind`: text, number, digits
-    (a number that is a name, such as a port), time, date, severity, status, tlp, code or yes. `sort`: the field to order by; a column without one cannot be sorted.
+    (a number that is a name, such as a port), tick (a box to choose the row with), time, date, severity, status, tlp, code or yes. `sort`: the field to order by; a column without one cannot be sorted.
     `link`: where the cell leads ("" for nowhere); `cell`: the cell's own safe HTML. `shown=False` keeps a column
     for CSV and API, `exported=False` for the page; a `minor` one is left out on a telephone.
     """
@@ -94,7 +94,7 @@ class Column:
 
     @property
     def css(self) -> str:
-        kind = {"number": "number", "digits": "number", "code": "code"}.get(self.kind, "")
+        kind = {"number": "number", "digits": "number", "code": "code", "tick": "tick"}.get(self.kind, "")
         return f"{kind} minor".strip() if self.minor else kind
 
     @property

@@ -11,6 +11,7 @@ from uuid import UUID
 import polars as pl
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 from tests.apps.events.conftest import Take, line
 from tests.apps.events.test_views import (
     BANK_HOST,
@@ -26,9 +27,11 @@ from tests.apps.events.test_views import (
 from tests.world import World
 
 from atalaya.apps.events import words
+from atalaya.apps.events.asking_help import EXAMPLES
 from atalaya.apps.events.suggestions import suggestions
 from atalaya.apps.people import actions as people
 from atalaya.core.store.ask import problem
+from atalaya.core.store.ask.fields import FIELDS
 
 __all__ = ["seen"]
 EXPLORER = "events:explorer"
@@ -52,11 +55,36 @@ def test_it_answers_the_line(seen: World, asked: str, found: set[str]) -> None:
 
 
 def test_it_asks_what_the_form_and_the_line_say_together(seen: World) -> None:
-    url, asked = reverse(EXPLORER), {"q": "port:3389", "address": PORT_HOST}
+    url, asked = reverse(EXPLORER), {"q": "port:3389", "address": PORT_HOST, "fields": "1"}
     page = text(get(seen, seen.handler, url, **asked))
     assert f'value="ip:{PORT_HOST} port:3389 since:30d"' in page
     assert f'name="address" value="{PORT_HOST}"' in page
     assert hosts(text(get(seen, seen.handler, url, **asked, format="csv"))) == {PORT_HOST}
+
+
+def test_it_opens_the_form_only_when_asked_and_alone_for_htmx(seen: World) -> None:
+    client, url = seen.client(seen.handler), reverse(EXPLORER)
+    closed = text(client.get(url, {"q": "port:3389"}))
+    assert 'name="address"' not in closed and "fields=1" in closed
+    opened = text(client.get(url, {"q": "port:3389", "fields": "1"}))
+    assert 'name="port" value="3389"' in opened and "<html" in opened
+    part = client.get(url, {"q": "port:3389", "fields": "1"}, headers={"HX-Target": "p#by-fields"})
+    assert 'name="port" value="3389"' in text(part) and "<html" not in text(part)
+    assert "HX-Target" in part["Vary"]
+    wrong = text(client.get(url, {"address": "nowhere"}))
+    assert 'name="address"' in wrong, "a field with a mistake is shown with it"
+
+
+def test_it_explains_how_to_ask_with_lines_that_can_be_asked(seen: World) -> None:
+    for user in (seen.handler, seen.reader, seen.member, seen.foreign_handler):
+        page = text(get(seen, user, reverse("events:how")))
+        for line_of in EXAMPLES:
+            assert escape(line_of[0]) in page
+    for field in FIELDS:
+        assert f"<code>{field.name}:</code>" in page
+    for line_of in EXAMPLES:
+        answer = text(get(seen, seen.handler, reverse(EXPLORER), q=line_of[0]))
+        assert "<mark>" not in answer or "There is no organisation" in answer, line_of
 
 
 def test_it_shows_where_a_line_is_wrong_and_what_was_meant(seen: World) -> None:
@@ -91,7 +119,8 @@ def test_it_makes_facets_into_links_that_narrow_and_leave_out(seen: World, take:
     take([line(PORT_HOST, port=22, **{"malware.name": "mirai"})])
     page = text(get(seen, seen.handler, reverse(EXPLORER)))
     narrowing = re.search(
-        r'<a href="([^"]*)">22</a> <span class="count">1</span> <a class="out" href="([^"]*)"', page
+        r'<a href="([^"]*)" title="22">22</a> <span class="count">1</span> <a class="out" href="([^"]*)"',
+        page,
     )
     assert narrowing is not None
     client = seen.client(seen.handler)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-import zlib
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from atalaya.core.draw import Bar, Series, bars_svg, histogram_svg, line_svg, paper, sparkline_svg
+from atalaya.core.draw import Series, histogram_svg, line_svg, paper, sparkline_svg
 
 LABELS = ["a", "b<", "ç"]
 DRAWINGS = {
-    "histogram": histogram_svg(LABELS, [Series("x", [1, 2, 3]), Series("y", [0, 5, 1], 3)], title="T", urls=["/?a=1&b=2"]),
+    "histogram": histogram_svg(LABELS, [Series("x", [1, 2, 3]), Series("y", [0, 5, 1], 3)], title="T", description="1 < 2 & 3"),
     "line": line_svg(LABELS, [1, 2, 3], low=[0, 1, 1], high=[3, 3, 4], usual=[1, 2, 2], title="T"),
-    "bars": bars_svg([Bar("São João", 3, "/x"), Bar("b", 0)], title="T"),
     "spark": sparkline_svg([1, 5, 2], title="T"),
     "empty": sparkline_svg([], title="T"),
 }  # fmt: skip
@@ -40,22 +38,8 @@ def test_it_draws_every_kind_to_scale(name: str) -> None:
 
 
 def test_it_draws_each_shape_in_its_colour() -> None:
-    svg = histogram_svg(LABELS, [Series("x", [1, 2, 3], 3)], title="T", hover=False)
+    svg = histogram_svg(LABELS, [Series("x", [1, 2, 3], 3)], title="T")
     _height, pdf = on_paper(svg)
     red = b".690196 .290196 .321569 rg"
     assert red in pdf
     assert svg.count('fill="#b04a52"') == 3
-
-
-def test_it_leaves_the_catching_area_of_a_pointer_out() -> None:
-    shown, plain = (
-        on_paper(histogram_svg(LABELS, [Series("x", [1, 2, 3])], title="T", hover=hover))[1]
-        for hover in (True, False)
-    )
-    assert zlib.crc32(_commands(shown)) == zlib.crc32(_commands(plain))
-
-
-def _commands(pdf: bytes) -> bytes:
-    found = re.search(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL)
-    assert found
-    return found[1]

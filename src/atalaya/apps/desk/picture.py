@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.db.models.functions import TruncDay, TruncMonth
 from django.utils import timezone
 
@@ -31,6 +31,26 @@ def by_country(sight: Sight) -> dict[str, int]:
     for column in ("source_geolocation_cc", "destination_geolocation_cc"):
         found.update(dict(event_table().top(question, column, 300).iter_rows()))
     return dict(found)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The state in four numbers: events of either end in it in the last `DAYS` days, findings to fix, organisations that have
+    some, and those of them that run critical infrastructure."""
+
+    events: int
+    findings: int
+    organisations: int
+    critical: int
+
+
+def seen(sight: Sight, events: int) -> Seen:
+    """What there is to fix now, beside `events`, which the caller has counted already."""
+    open_now = sight.findings.filter(NOW).order_by()
+    owned = open_now.filter(organisation__isnull=False)
+    critical = Count("organisation", distinct=True, filter=Q(organisation__critical=True))
+    found = owned.aggregate(all=Count("organisation", distinct=True), critical=critical)
+    return Seen(events, open_now.count(), found["all"], found["critical"])
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,7 @@ from django.utils.translation import gettext as _
 
 from atalaya.apps.desk.usual import Usual, total
 from atalaya.apps.events.classes import class_name
-from atalaya.core.draw import bars_svg, chart, line_svg, sparkline_svg
-
-__all__ = ["Picture", "against_usual", "bars_svg", "spark"]
+from atalaya.core.draw import chart, line_svg, sparkline_svg
 
 
 @dataclass(frozen=True)

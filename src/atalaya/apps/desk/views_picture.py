@@ -51,9 +51,12 @@ def picture_page(request: HttpRequest) -> HttpResponse:
     told = any(one.told or one.gone or one.solved for one in months)
     by_sector = picture.by_sector(sight)
     places = queries.top_organisations(sight)
+    counts, here = picture.by_country(sight), _here(sight)
     rows = picture.feeds(sight, today)
     context = {
-        "map": drawings.region(picture.by_country(sight), _here(sight), picture.DAYS),
+        "state_map": drawings.state(counts, here, picture.DAYS),
+        "seen": picture.seen(sight, counts.get(here, 0)),
+        "map": drawings.region(counts, here, picture.DAYS),
         "effect": drawings.effect(months) if told else None,
         "months": months,
         "sectors": drawings.sectors(by_sector) if by_sector else "",
@@ -112,6 +115,14 @@ def _map(sight: Sight) -> dict[str, Any]:
     return {"map": drawings.region(picture.by_country(sight), _here(sight), picture.DAYS)}
 
 
+def _state(sight: Sight) -> dict[str, Any]:
+    counts, here = picture.by_country(sight), _here(sight)
+    return {
+        "map": drawings.state(counts, here, picture.DAYS) or drawings.region(counts, here, picture.DAYS),
+        "seen": picture.seen(sight, counts.get(here, 0)),
+    }
+
+
 def _fix(sight: Sight) -> dict[str, Any]:
     by_sector = picture.by_sector(sight)
     return {
@@ -130,6 +141,6 @@ def _alarms(sight: Sight) -> dict[str, Any]:
 
 
 WALL: tuple[tuple[str, Callable[[Sight], dict[str, Any]]], ...] = (
-    ("now", _now), ("today", _today), ("alarms", _alarms), ("map", _map), ("fix", _fix),
+    ("now", _now), ("today", _today), ("alarms", _alarms), ("state", _state), ("map", _map), ("fix", _fix),
 )  # fmt: skip
 """The pages of the wall, in the order in which they are turned."""

@@ -70,7 +70,7 @@ class Labels:
             "class": class_name,
             "severity": lambda value: str(SEVERITY_NAMES.get(value, value)),
             "org": self.organisation,
-            "feed": lambda value: self._feeds.get(value, value),
+            "feed": lambda value: self._feeds.get(value, value).split(": ", 1)[-1],
             "asn": lambda value: f"AS{value}",
             "sector": lambda value: str(dict(Sector.choices).get(value, value)),
             "critical": lambda value: str(_("yes") if value == "yes" else _("no")),

@@ -105,7 +105,7 @@ def _state_of(finding: Finding) -> SafeString:
 FINDINGS = Listing(
     name="findings",
     columns=(
-        Column("pick", _("Choose"), cell=_pick, exported=False),
+        Column("pick", _("Choose"), kind="tick", cell=_pick, exported=False),
         Column("id", _("Number"), "pk", shown=False),
         Column("address", _("Address"), kind="code", sort="address", link=finding_url),
         Column(

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.pivots import Pivot
-from atalaya.core.draw import chart
+from atalaya.core.draw import chart, fluid_histogram_svg
 from atalaya.core.store import EventTable, Question
+from atalaya.web.numbers import decimal_point
 
 BUCKETS = 60
 DAYS_SHOWN = 100
@@ -25,10 +26,9 @@ REST = ""
 
 @dataclass(frozen=True)
 class Histogram:
-    """A drawing, the same for a telephone, its table and what it is called."""
+    """A drawing, its table and what it is called."""
 
     svg: str
-    small: str
     table: str
     caption: str
     edges: str = ""
@@ -47,14 +47,9 @@ def histogram(table: EventTable, question: Question, pivot: Pivot) -> Histogram 
     caption = _("Events over time, by class")
     rows = [[label, *(one.values[at] for one in series)] for at, label in enumerate(labels)]
     edges = _edges(times)
-    svg = chart.histogram_svg(labels, series, title=caption, urls=_urls(edges, pivot))
-    # Bars of a few pixels are no links: on a telephone the fields above narrow the time.
-    width, height = chart.NARROW
-    small = chart.histogram_svg(labels, series, title=caption, width=width, height=height, hover=False)
-    legend = chart.legend_html(names)
-    return Histogram(
-        svg + legend, small + legend, chart.table_html([_("Time"), *names], rows), caption, " ".join(edges)
-    )
+    svg = fluid_histogram_svg(labels, series, title=caption, urls=_urls(edges, pivot), point=decimal_point())
+    same = chart.table_html([_("Time"), *names], rows)
+    return Histogram(svg + chart.legend_html(names), same, caption, " ".join(edges))
 
 
 def _buckets(question: Question) -> int:

@@ -42,6 +42,7 @@ app_name = "events"
 urlpatterns = [
     path("", views_explorer.explorer, name="explorer"),
     path("suggest/", views_explorer.suggest, name="suggest"),
+    path("how/", views_explorer.how, name="how"),
     path("compare/", views_explorer.compare, name="compare"),
     path("story/", views_explorer.story, name="story"),
     path("saved/", views_saved.saved, name="saved"),

@@ -12,8 +12,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
-from atalaya.apps.events import comparing, downloads, queries, stories, words
+from atalaya.apps.events import asking_help, comparing, downloads, queries, stories, words
 from atalaya.apps.events.asking import narrowed, term, understood, without
 from atalaya.apps.events.explorer import Asked, asked, shown_form, span, wrong
 from atalaya.apps.events.facets import Labels, facets
@@ -31,40 +32,57 @@ PER_PAGE = 50
 
 @require_safe
 @needs(Right.READ_EVENTS)
+@vary_on_headers("HX-Target")
 def explorer(request: HttpRequest) -> HttpResponseBase:
     """Ask the event history: a picture, what the answer is made of, the rows, and all as files."""
     found = asked(request.GET.dict(), asker(request))
+    by_fields = "fields" in request.GET
+    if request.headers.get("HX-Target", "").endswith("#by-fields"):
+        return render(request, "events/by_fields.html", asked_context(found, by_fields=True))
     if found.line is None:
-        return render(request, "events/explorer.html", _refused(found))
+        return render(request, "events/explorer.html", _refused(found, by_fields=by_fields))
     if request.GET.get("format") in downloads.FORMATS:
         try:
             return downloads.download(request.GET["format"], found.question(), found.user)
         except TooLarge as error:
             messages.error(request, words.refusal(error))
             return redirect(found.pivot())
-    return render(request, "events/explorer.html", {**asked_context(found), **_answer(request, found)})
+    return render(
+        request,
+        "events/explorer.html",
+        {**asked_context(found, by_fields=by_fields), **_answer(request, found)},
+    )
 
 
-def asked_context(found: Asked) -> dict[str, Any]:
-    """What a page says of the question itself: the line, and the form that shows it."""
-    form, rest = shown_form(found)
-    main, more = ([form[name] for name in names if name in form.fields] for names in (form.MAIN, form.MORE))
-    return {
+def asked_context(found: Asked, *, by_fields: bool = False) -> dict[str, Any]:
+    """What a page says of the question itself: the line, and the form that shows it where it is open."""
+    context: dict[str, Any] = {
         "line": found.text,
-        "rest": rest,
-        "form": form,
-        "main_fields": main,
-        "more_fields": more,
-        "more_open": any(field.value() for field in more),
-        "fields_open": bool(form.errors),
+        "form": found.form,
         "fields": [f"{field.name}:" for field in FIELDS],
+        "fields_open": by_fields or bool(found.form.errors),
+        "fields_url": _fields_url(found),
         "keep_url": found.pivot.to(found.line.node, "events:keep") if found.line else "",
     }
+    if context["fields_open"]:
+        form, rest = shown_form(found)
+        names = (name for name in (*form.MAIN, *form.MORE) if name in form.fields)
+        context |= {"form": form, "rest": rest, "form_fields": [form[name] for name in names]}
+    return context
 
 
-def _refused(found: Asked) -> dict[str, Any]:
+def _fields_url(found: Asked) -> str:
+    """The explorer with its form open, which most visits do without: its boxes weigh as much as the picture."""
+    return (
+        found.pivot.to(found.line.node, fields="1")
+        if found.line
+        else f"{reverse('events:explorer')}?fields=1"
+    )
+
+
+def _refused(found: Asked, *, by_fields: bool = False) -> dict[str, Any]:
     about = wrong(found.text, found.problem) if found.problem else None
-    return {**asked_context(found), "wrong": about}
+    return {**asked_context(found, by_fields=by_fields), "wrong": about}
 
 
 def _answer(request: HttpRequest, found: Asked) -> dict[str, Any]:
@@ -154,6 +172,14 @@ def story(request: HttpRequest) -> HttpResponse:
         return render(request, "events/story.html", {"of": of, "problem": words.problem(problem)})
     context = {"of": of, "told": stories.told(user, line.params), "events_url": Pivot(line.node)()}
     return render(request, "events/story.html", context)
+
+
+@require_safe
+@needs(Right.READ_EVENTS)
+def how(request: HttpRequest) -> HttpResponse:
+    """How a question is written: examples, and every field."""
+    context = {"examples": asking_help.examples(), "fields": asking_help.fields()}
+    return render(request, "events/how.html", context)
 
 
 @require_safe

@@ -50,4 +50,4 @@ def _drawn(
 ) -> str:  # fmt: skip
     series = [Series(str(SEVERITY_NAMES[rank]), counts[rank][-len(days) :], COLOURS[rank]) for rank in ranks]
     labels = [f"{day:%m-%d}" for day in days]
-    return chart.histogram_svg(labels, series, title=title, width=size[0], height=size[1], hover=False)
+    return chart.histogram_svg(labels, series, title=title, width=size[0], height=size[1])

@@ -32,6 +32,7 @@ from atalaya.core.draw.paper import BOLD, PLAIN
 from atalaya.core.errors import NotAllowed
 from atalaya.core.marking import Audience, Kind
 from atalaya.core.schema.columns import SEVERITIES
+from atalaya.web.numbers import day_in_words, whole
 
 TLP = "amber"
 """What a report is marked with: figures about one organisation, for it and for those who act for it."""
@@ -266,7 +267,7 @@ def _tiles(sheet: Sheet, month: Month) -> None:
         sheet.canvas.rect(x, y, 3, high, stroke=0, fill=1)
         sheet.canvas.setFont(BOLD, 17)
         sheet.canvas.setFillColor(INK)
-        sheet.canvas.drawString(x + 11, y + 22, f"{count:,}".replace(",", "\u00a0"))
+        sheet.canvas.drawString(x + 11, y + 22, whole(count))
         sheet.canvas.setFont(PLAIN, 8)
         sheet.canvas.setFillColor(SOFT)
         sheet.canvas.drawString(x + 11, y + 9, label)
@@ -278,9 +279,9 @@ def _in_words(sheet: Sheet, month: Month) -> None:
     said = [
         _("From %(first)s to %(last)s the team saw %(events)s observations about your networks.")
         % {
-            "first": date_format(month.first, "j F"),
-            "last": date_format(month.last, "j F Y"),
-            "events": f"{month.events:,}".replace(",", "\u00a0"),
+            "first": day_in_words(month.first, year=False),
+            "last": day_in_words(month.last, year=True),
+            "events": whole(month.events),
         }
     ]
     if month.days_to_solve is not None:

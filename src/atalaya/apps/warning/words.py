@@ -17,6 +17,7 @@ from atalaya.apps.registry.models import Organisation, Sector
 from atalaya.apps.warning.models import Alarm, Dimension, Kind
 from atalaya.core import feeds
 from atalaya.core.analysis.novelty import FORGOTTEN
+from atalaya.web.numbers import decimal_point
 from atalaya.web.templatetags.ui import number
 
 NEW: dict[str, Promise] = {
@@ -30,6 +31,8 @@ KINDS: dict[str, Promise] = {
     Kind.BURST: gettext_lazy("Burst within an hour"),
     Kind.ABOVE: gettext_lazy("Above the usual"),
 }
+HARDLY_ANY = 0.5
+"""Organisations in three days below which it is clearer to say that there is none."""
 ONCE_AT_MOST = 1_000_000
 """Days beyond which nobody believes a number."""
 
@@ -131,12 +134,11 @@ def _new(alarm: Alarm) -> Iterator[str]:
 
 def _campaign(alarm: Alarm) -> Iterator[str]:
     numbers = {"seen": count(alarm.observed), "usual": count(alarm.expected)}
-    yield (
-        _(
-            "Within three days it came to %(seen)s organisations that had not shown it for thirty days. About %(usual)s are usual."
-        )
-        % numbers
+    came = _("Within three days it came to %(seen)s organisations that had not shown it for thirty days.")
+    usual = (
+        _("About %(usual)s are usual.") if alarm.expected >= HARDLY_ANY else _("Usually it comes to none.")
     )
+    yield f"{came % numbers} {usual % numbers}"
     yield _once_in(alarm.chance)
 
 
@@ -159,7 +161,7 @@ def _rounded(value: float) -> int:
 def count(value: float) -> str:
     """A count as a sentence says it: whole from ten on, and one figure behind the point below."""
     near = round(value) if value >= 10 else round(value, 1)
-    return str(number(int(near))) if near == int(near) else f"{near:.1f}"
+    return str(number(int(near))) if near == int(near) else f"{near:.1f}".replace(".", decimal_point())
 
 
 def days_of(alarm: Alarm) -> list[date]:

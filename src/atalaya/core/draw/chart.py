@@ -1,4 +1,4 @@
-"""Histogram, line against the usual, horizontal bars, sparkline: SVG text with a title and a description.
+"""Histogram, line against the usual, sparkline: SVG text with a title and a description.
 
 Colours are CSS classes (k1 to k8, band, usual, now), so that a page can be light or dark; each shape also carries a
 `fill` or `stroke`, which a style sheet overrides and a mail or a PDF falls back to. No `style`, no script, no font.
@@ -43,23 +43,18 @@ class Bar:
 
 def histogram_svg(
     labels: Sequence[str], series: Sequence[Series], *, title: str, description: str = "",
-    width: int = 860, height: int = 200, urls: Sequence[str] = (), hover: bool = True,
+    width: int = 860, height: int = 200,
 ) -> str:  # fmt: skip
-    """Bars stacked by series, one for each label. `urls`: where a click on each bar leads; `hover`: whether a pointer
-    over a bar is told its sum.
+    """Bars stacked by series, one for each label, of one size as paper needs it; `fluid` has those that fit any width.
 
     Raises ValueError when a series does not have one value for each label.
     """
     for one in series:
-        _same_length(labels, one.values, one.name)
+        same_length(labels, one.values, one.name)
     totals = [sum(one.values[i] for one in series) for i in range(len(labels))]
     frame = _Frame(width, height, nice_ceiling(max(totals, default=0)), len(labels))
     parts = [*frame.grid(), *frame.labels(labels)]
-    for i, label in enumerate(labels):
-        stack = "".join(_stack(frame, i, series))
-        told = f"<title>{escape(label)}: {compact(totals[i])}</title>{frame.column(i)}" if hover else ""
-        group = f"<g>{told}{stack}</g>"
-        parts.append(f'<a href="{escape(urls[i])}">{group}</a>' if i < len(urls) and urls[i] else group)
+    parts += [f"<g>{''.join(_stack(frame, i, series))}</g>" for i in range(len(labels))]
     return _svg(width, height, title, description, parts)
 
 
@@ -85,7 +80,7 @@ def line_svg(
     """
     for name, numbers in (("values", values), ("low", low), ("high", high), ("usual", usual)):
         if numbers or name == "values":
-            _same_length(labels, numbers, name)
+            same_length(labels, numbers, name)
     frame = _Frame(width, height, nice_ceiling(max([*values, *high, *usual], default=0)), len(labels))
     parts = [*frame.grid(), *frame.labels(labels)]
     if low and high:
@@ -103,27 +98,6 @@ def line_svg(
             f'<circle class="dot" cx="{x}" cy="{y}" r="4" fill="#f4b63f" stroke="#fff" stroke-width="1.5"/>'
         )
     return _svg(width, height, title, description, parts)
-
-
-def bars_svg(
-    bars: Sequence[Bar], *, title: str, description: str = "", width: int = 560, label_width: int = 210
-) -> str:
-    """Horizontal bars, one below the other, with their labels at the left and their values at the end."""
-    row, pad = 26, 4
-    most = max((bar.value for bar in bars), default=0) or 1
-    room = width - label_width - 64
-    parts = []
-    for i, bar in enumerate(bars):
-        y = i * row + pad
-        length = max(1.5, room * max(0.0, bar.value) / most)
-        shape = (
-            f"<title>{escape(bar.label)}: {compact(bar.value)}</title>"
-            f'<text class="label" x="0" y="{y + 14}" font-size="12" fill="{INK}">{escape(shorten(bar.label, label_width))}</text>'
-            f"{_rect(label_width, y + 2, length, row - 2 * pad - 2, 0, radius=2)}"
-            f'<text x="{_n(label_width + length + 7)}" y="{y + 14}" font-size="11" fill="{FAINT}">{compact(bar.value)}</text>'
-        )
-        parts.append(f'<a href="{escape(bar.url)}">{shape}</a>' if bar.url else f"<g>{shape}</g>")
-    return _svg(width, len(bars) * row + pad, title, description, parts)
 
 
 def sparkline_svg(values: Sequence[float], *, title: str, width: int = 104, height: int = 24) -> str:
@@ -170,20 +144,22 @@ def legend_html(names: Iterable[str], colours: Sequence[int] = ()) -> str:
 
 
 def nice_ceiling(value: float) -> float:
-    """The next round number at or above `value`: 1, 1.2, 1.6, 2, 3, 4, 5, 6 or 8 times a power of ten. At least 4."""
-    if value <= 4:
-        return 4
+    """The next round number at or above `value` whose quarters are round too: 4, 8, 12, 16, 20, 24, 32, 40, 60, 80, 100,
+    120 and so on. At least 4."""
+    if value <= 8:
+        return 4 if value <= 4 else 8
     power = 10.0 ** math.floor(math.log10(value))
-    return next(power * m for m in (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10) if power * m >= value)
+    steps = (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10, 12)
+    return next(power * m for m in steps if power * m >= value and round(power * m) % 4 == 0)
 
 
-def compact(value: float) -> str:
-    """A number in few signs: 950, 12.5k, 3.2M."""
+def compact(value: float, point: str = ".") -> str:
+    """A number in few signs: 950, 12.5k, 3.2M. `point`: the decimal point of the reader's language."""
     for size, sign in ((1_000_000_000, "G"), (1_000_000, "M"), (10_000, "k")):
         if abs(value) >= size:
             unit = 1000 if sign == "k" else size
-            return f"{value / unit:.1f}".removesuffix(".0") + sign
-    return f"{value:g}" if value == int(value) else f"{value:.1f}"
+            return f"{value / unit:.1f}".removesuffix(".0").replace(".", point) + sign
+    return f"{value:g}" if value == int(value) else f"{value:.1f}".replace(".", point)
 
 
 def shorten(text: str, pixels: int) -> str:
@@ -208,11 +184,6 @@ class _Frame:
 
     def point(self, i: int, value: float) -> str:
         return f"{_n(self.x(i) + self.step / 2)},{_n(self.y(value))}"
-
-    def column(self, i: int) -> str:
-        """The whole height of a bucket, so that a pointer finds thin bars too."""
-        height = self.height - TOP - BOTTOM
-        return f'<rect x="{_n(self.x(i))}" y="{TOP}" width="{_n(self.step)}" height="{height}" fill="none" pointer-events="all"/>'
 
     def grid(self) -> Iterable[str]:
         for k in range(5):
@@ -239,7 +210,7 @@ class _Frame:
                 after = x
 
 
-def _same_length(labels: Sequence[str], values: Sequence[float], name: str) -> None:
+def same_length(labels: Sequence[str], values: Sequence[float], name: str) -> None:
     if len(values) != len(labels):
         raise ValueError(f"{name} has {len(values)} values for {len(labels)} labels")
 

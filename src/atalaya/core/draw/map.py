@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -82,15 +82,24 @@ def steps(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(value for value in found if value <= most)
 
 
+def level_of(value: float, limits: Sequence[float]) -> int:
+    """Which shade a number has, from 1 to the number of shades; 0 for none.
+
+    Where there are fewer steps than shades they are spread, so that the largest is always the darkest.
+    """
+    reached = sum(value >= limit for limit in limits)
+    return math.ceil(reached * len(SHADES) / len(limits)) if reached else 0
+
+
 def region_svg(
     values: Mapping[str, float], names: Mapping[str, str], *, title: str, description: str = "",
-    here: str = "", urls: Mapping[str, str] | None = None,
+    here: str = "", urls: Mapping[str, str] | None = None, point: str = ".",
 ) -> str:  # fmt: skip
     """The Americas at the left, the Caribbean at the right, shaded by `values` (by ISO 3166-1 alpha-2 code).
 
     `names`: what each state is called; `here` is marked as one's own; `urls`: where a click on a state leads.
     """
-    drawn = _Drawn(values, names, here, urls or {}, steps(values.values()))
+    drawn = _Drawn(values, names, here, urls or {}, steps(values.values()), point)
     (w1, h1), (w2, h2) = atlas().americas, atlas().caribbean
     width, height, top = w1 + GAP + w2 + 2 * PAD, h1 + 2 * PAD, PAD + 60
     parts = [
@@ -111,9 +120,10 @@ def near_svg(
     title: str,
     description: str = "",
     here: str = "",
+    point: str = ".",
 ) -> str:
     """The Caribbean alone, as for a telephone."""
-    drawn = _Drawn(values, names, here, {}, steps(values.values()))
+    drawn = _Drawn(values, names, here, {}, steps(values.values()), point)
     width, height = atlas().caribbean
     parts = [
         _clip("map-n", width, height),
@@ -132,6 +142,7 @@ class _Drawn:
     here: str
     urls: Mapping[str, str]
     limits: tuple[float, ...]
+    point: str
 
     def panel(self, *, near: bool) -> Iterator[str]:
         """Land first, then the marks, so that no outline covers one."""
@@ -162,20 +173,14 @@ class _Drawn:
             )
 
     def _look(self, shape: Shape) -> str:
-        level = self._level(shape.code)
+        level = level_of(self.values.get(shape.code, 0), self.limits)
         css, fill = (f"m{level}", SHADES[level - 1]) if level else ("land", LAND)
         return f'class="{css}" fill="{fill}"'
-
-    def _level(self, code: str) -> int:
-        value = self.values.get(code, 0)
-        reached = sum(value >= limit for limit in self.limits)
-        # Fewer steps than shades: spread them, so that the largest is always the darkest.
-        return math.ceil(reached * len(SHADES) / len(self.limits)) if reached else 0
 
     def _told(self, shape: Shape) -> str:
         if not shape.state and shape.code not in self.values:
             return ""
-        return f"<title>{escape(self.names.get(shape.code, shape.code))}: {compact(self.values.get(shape.code, 0))}</title>"
+        return f"<title>{escape(self.names.get(shape.code, shape.code))}: {compact(self.values.get(shape.code, 0), self.point)}</title>"
 
     def _linked(self, code: str, drawn: str) -> str:
         url = self.urls.get(code, "")
@@ -186,7 +191,8 @@ class _Drawn:
         for n, limit in enumerate(self.limits):
             level = math.ceil((n + 1) * len(SHADES) / len(self.limits))
             upper = self.limits[n + 1] - 1 if n + 1 < len(self.limits) else None
-            text = f"{compact(limit)}+" if upper is None else compact(limit) if upper <= limit else f"{compact(limit)}–{compact(upper)}"  # fmt: skip
+            low, high = compact(limit, self.point), compact(upper or 0, self.point)
+            text = f"{low}+" if upper is None else low if upper <= limit else f"{low}–{high}"
             x = n * 84
             yield f'<rect class="m{level}" x="{x}" y="-10" width="14" height="14" rx="2" fill="{SHADES[level - 1]}"/>'
             yield f'<text x="{x + 20}" y="1" font-size="11" fill="{FAINT}">{text}</text>'

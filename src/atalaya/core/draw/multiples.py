@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from atalaya.core.draw.chart import AXIS, BAND, COLOURS, FAINT, _n, _polyline, _same_length, _svg, compact
+from atalaya.core.draw.chart import AXIS, BAND, COLOURS, FAINT, _n, _polyline, _svg, compact, same_length
 
 WIDTH, HEIGHT = 300, 84
 _PAD, _TOP, _BOTTOM = 4, 14, 4
@@ -20,7 +20,7 @@ def band_svg(
     """
     for name, numbers in (("low", low), ("high", high), ("usual", usual)):
         if numbers:
-            _same_length([""] * len(values), numbers, name)
+            same_length([""] * len(values), numbers, name)
     most = max([*values, *high], default=0) or 1
     frame = _Small(width, height, most, len(values))
     parts = [

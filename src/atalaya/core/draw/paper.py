@@ -48,9 +48,9 @@ def draw(canvas: Any, svg: str, *, x: float, top: float, width: float) -> float:
 def _each(canvas: Any, element: ElementTree.Element) -> None:
     for child in element:
         name = child.tag.removeprefix(SPACE)
-        if name in ("g", "a"):
+        if name == "g":
             _each(canvas, child)
-        elif name in SHAPES and child.get("pointer-events") is None:
+        elif name in SHAPES:
             SHAPES[name](canvas, child)
 
 

@@ -36,7 +36,7 @@
   };
   document.addEventListener("DOMContentLoaded", () => {
     for (const area of document.querySelectorAll("[data-brush]")) {
-      const svg = area.querySelector(".drawn svg"), edges = area.dataset.edges.split(" ");
+      const svg = area.querySelector("svg.chart"), edges = area.dataset.edges.split(" ");
       let from = -1, to = -1;
       const paint = () => svg.querySelectorAll("a").forEach((one, i) => {
         one.classList.toggle("picked", from >= 0 && from !== to && i >= Math.min(from, to) && i <= Math.max(from, to));

@@ -11,6 +11,7 @@
 | `{% form_field form.name %}`, `{% form_fields form %}` | label, field, errors, help |
 | `{% stat label value url tone note %}` | a tile with a count that links to the rows behind it |
 | `{% empty_state title text icon url action %}` | what to do when there is nothing yet |
+| `{% confirm url label question %}` | a button that asks before it posts |
 | `{% tabs items label %}`, `{% definitions pairs %}`, `{% chart svg table caption small %}`, `{% pagination page %}` | the rest |
 | `{{ 12345|number }}` | 12,345 as the language writes it |
 | `{% capture name %}...{% endcapture %}` | keep what is inside in a variable |
@@ -26,7 +27,14 @@ from typing import Any
 from django import template
 from django.contrib.humanize.templatetags.humanize import intcomma, naturaltime
 from django.core.paginator import Page
-from django.forms import BaseForm, BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.forms import (
+    BaseForm,
+    BoundField,
+    CheckboxInput,
+    CheckboxSelectMultiple,
+    ModelChoiceField,
+    RadioSelect,
+)
 from django.http import HttpRequest, QueryDict
 from django.template.base import NodeList, Parser, Token
 from django.template.context import Context
@@ -143,6 +151,17 @@ def number(value: object) -> object:
     return intcomma(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+PACKAGE_LABELS = {
+    "Email": _("E-mail"),
+    "Current Password": _("Current password"),
+    "New Password": _("New password"),
+    "New Password (again)": _("New password again"),
+}
+"""Labels of the sign-in package, as this node writes them."""
+DASHES = "---------"
+"""What Django shows where nothing is chosen."""
+
+
 @register.inclusion_tag("components/form_field.html")
 def form_field(field: BoundField, plain: bool = False) -> dict[str, Any]:
     """Label, field, errors and help. `plain`: do not say that it is optional.
@@ -152,7 +171,12 @@ def form_field(field: BoundField, plain: bool = False) -> dict[str, Any]:
     widget = field.field.widget
     group = isinstance(widget, RadioSelect | CheckboxSelectMultiple)
     tick = isinstance(widget, CheckboxInput)
-    label = gettext(str(field.label)) if field.label else ""
+    english = str(field.label or "")
+    label = str(PACKAGE_LABELS.get(english) or (gettext(english) if english else ""))
+    if widget.attrs.get("placeholder") == field.label:
+        del widget.attrs["placeholder"]
+    if isinstance(field.field, ModelChoiceField) and field.field.empty_label == DASHES:
+        field.field.empty_label = "–"
     return {"field": field, "label": label, "plain": plain, "group": group, "tick": tick}
 
 
@@ -174,6 +198,13 @@ def empty_state(
 ) -> dict[str, Any]:
     """What stands where nothing is yet: what would be here, and the first step towards it."""
     return {"title": title, "text": text, "name": icon, "url": url, "action": action}
+
+
+@register.inclusion_tag("components/confirm.html", takes_context=True)
+def confirm(context: Context, url: str, label: str, question: str = "") -> dict[str, Any]:
+    """A button that asks before it does what cannot be undone: the first press opens the question, the second one posts."""
+    asked = question or gettext("This cannot be undone.")
+    return {"csrf_token": context.get("csrf_token"), "url": url, "label": label, "question": asked}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class MarkForm(forms.Form):
     """Solved, wrong or accepted, with the reason."""
 
     kind = forms.ChoiceField(
-        label=_("What do you say?"),
+        label=_("Your answer"),
         choices=(
             (Mark.Kind.SOLVED, _("Solved: we have mended it")),
             (Mark.Kind.WRONG, _("Wrong: it is not ours, or it is not true")),
