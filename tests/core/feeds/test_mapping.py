@@ -95,6 +95,38 @@ def test_it_gives_one_column_to_whichever_target_takes_it() -> None:
     assert neither["extra"] == {"either": "nonsense"}
 
 
+@pytest.mark.parametrize(
+    "order", [("source.url url", "source.fqdn name_in"), ("source.fqdn name_in", "source.url url")]
+)
+def test_it_keeps_what_no_target_found_anything_in(order: tuple[str, ...]) -> None:
+    targets = tuple(Target(*text.split()) for text in order)
+    feed = replace(FEED, columns={**FEED.columns, "seen": targets})
+    [url, name, nothing], _ = mapped(feed, seen=["http://a.example/x", "b.example", "two words"])
+    assert (url["source.url"], url["source.fqdn"], url.get("extra")) == (
+        "http://a.example/x",
+        "a.example",
+        None,
+    )
+    assert (name["source.fqdn"], name.get("extra")) == ("b.example", None)
+    assert nothing["extra"] == {"seen": "two words"}
+
+
+def test_it_keeps_a_cell_of_which_its_only_target_takes_no_part() -> None:
+    [found, none], _ = mapped(only_cve=["cve-2021-26855", "rdp"])
+    assert (found["product.vulnerabilities"], found.get("extra")) == ("CVE-2021-26855", None)
+    assert none["extra"] == {"only_cve": "rdp"}
+
+
+def test_it_takes_the_first_host_that_a_row_has() -> None:
+    feed = replace(FEED, columns={**FEED.columns, "path": (Target("source.url", "url", "vhost host ip"),)})
+    events, _ = mapped(
+        feed, path=["/a"] * 3, vhost=["v.example", "", None], host=["h.example", "h.example", ""]
+    )
+    assert [event["source.url"] for event in events] == [
+        "http://v.example/a", "http://h.example/a", "http://192.0.2.7/a",
+    ]  # fmt: skip
+
+
 def test_it_takes_zero_as_no_number_of_a_network() -> None:
     [event], _ = mapped(asn=["0"])
     assert "source.asn" not in event

@@ -14,7 +14,8 @@ from atalaya.core.formats.shape import Shape
 class Target:
     """Where one column's value goes: an IDF field or `extra.KEY`, through a named cast.
 
-    `argument` names another column that the cast may look at (`url http_host`).
+    `argument` names other columns that the cast may look at, of which the first with a value counts
+    (`url http_host hostname`).
     """
 
     field: str

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import polars as pl
 
@@ -101,18 +102,16 @@ class Mapper:
         column = cells[name]
         if column.null_count() == work.height:
             return
-        untaken: pl.Series | None = None
-        partial = True
+        untaken: list[pl.Series | None] = []
         for target in targets:
             cast = CASTS[target.cast]
             meant = _without(column, cast.nothing)
             values = _apply(cast, target, meant, cells)
-            bad = _failed(meant, values, cast)
-            untaken = _both(untaken, bad, first=partial)
-            partial = partial and cast.partial
-            self._give(name, target, values, bad, work)
-        if untaken is not None and untaken.any():
-            work.keep(targets[0].key or name, _only(column, untaken))
+            bad = _failed(meant, values)
+            untaken.append(bad)
+            self._give(name, target, values, None if cast.partial else bad, work)
+        if (left := _all(untaken)) is not None and left.any():
+            work.keep(targets[0].key or name, _only(column, left))
 
     def _give(self, name: str, target: Target, values: pl.Series, bad: pl.Series | None, work: _Work) -> None:
         """Give cast values to their field, or to `extra` where another column came first."""
@@ -210,24 +209,27 @@ def _without(column: pl.Series, nothing: frozenset[str]) -> pl.Series:
 
 
 def _apply(cast: Cast, target: Target, column: pl.Series, cells: Mapping[str, pl.Series]) -> pl.Series:
-    beside = cells.get(target.argument) if target.argument else None
-    if cast.beside is not None and beside is not None:
-        return cast.beside(column, beside)
+    beside = [cells[name] for name in target.argument.split() if name in cells]
+    if cast.beside is not None and beside:
+        return cast.beside(column, reduce(_first_of, beside))
     return cast.function(column)
 
 
-def _failed(column: pl.Series, values: pl.Series, cast: Cast) -> pl.Series | None:
+def _failed(column: pl.Series, values: pl.Series) -> pl.Series | None:
     """Mask of the cells that have text and gave no value; None where there is none."""
-    if cast.partial or values.null_count() == column.null_count():
+    if values.null_count() == column.null_count():
         return None
     return column.is_not_null() & values.is_null()
 
 
-def _both(before: pl.Series | None, now: pl.Series | None, *, first: bool) -> pl.Series | None:
-    """Cells that no target has taken so far."""
-    if first:
-        return now
-    return None if before is None or now is None else before & now
+def _all(masks: Iterable[pl.Series | None]) -> pl.Series | None:
+    """Where every mask is set; None where one is None or there are none."""
+    left: pl.Series | None = None
+    for mask in masks:
+        if mask is None:
+            return None
+        left = mask if left is None else left & mask
+    return left
 
 
 def _overlap(one: pl.Series, other: pl.Series) -> bool:
