@@ -10,10 +10,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.classes import CLASSES
 from atalaya.apps.registry.models import Sector
-from atalaya.apps.registry.queries import Asker, visible_to
-from atalaya.core import feeds
+from atalaya.apps.registry.queries import Asker, scope_of, visible_to
 from atalaya.core.store.ask import (
     EVERYTHING,
     Is,
@@ -134,7 +134,7 @@ def understood(node: Node, user: Asker, *, usual: bool = True) -> Line:
     Raises Problem for a class, feed or organisation that nothing has, where a near one is known.
     """
     for leaf in leaves(node):
-        _known(leaf)
+        _known(leaf, user)
     if usual and not bounded(node):
         node = every([node, term("since", f"{USUAL_DAYS}d")])
     asked = resolve(node, timezone.localtime(), Names(user).look)
@@ -146,17 +146,21 @@ def read(text: str, user: Asker, *, usual: bool = True) -> Line:
     return understood(parse(text), user, usual=usual)
 
 
-def _known(leaf: Is | Word) -> None:
+def _known(leaf: Is | Word, user: Asker) -> None:
     """Raises Problem for a code that is not known when a near one is: a slip of the finger finds nothing for ever."""
     if isinstance(leaf, Word) or leaf.field not in ("class", "feed"):
         return
-    codes = list(CLASSES) if leaf.field == "class" else [feed.code for feed in feeds.catalogue().feeds]
+    codes = list(CLASSES) if leaf.field == "class" else _feed_codes(user)
     for value in leaf.values:
         if value.exact or value.wild or value.nothing or value.text.lower() in codes:
             continue
         if meant := nearest(value.text, codes):
             at, end = value.span
             raise Problem(problem.CHOICE, at=at, end=end, meant=meant, word=value.text, field=leaf.field)
+
+
+def _feed_codes(user: Asker) -> list[str]:
+    return [feed.code for feed in own_feeds.known(scope_of(user).states).feeds]
 
 
 def from_form(cleaned: dict[str, Any]) -> Iterator[Node]:

@@ -35,3 +35,9 @@ def of_any_state(code: str) -> Feed | None:
     except KeyError:
         own = OwnFeed.objects.filter(code=code).values_list("text", flat=True).first()
         return feed_of_text(own, code) if own else None
+
+
+def name_of(code: str) -> str:
+    """What people call the feed with this code; the code itself where the node no longer knows it."""
+    feed = of_any_state(code)
+    return feed.name if feed else code

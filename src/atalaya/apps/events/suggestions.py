@@ -68,7 +68,9 @@ def _values(user: User, field: str) -> Iterable[tuple[str, str]]:
             return [(code, class_name(code)) for code in CLASSES]
         case "feed":
             used = queries.files_by_feed(user)
-            return [(code, name) for code, name in feed_choices() if code in used]
+            return [
+                (code, name) for code, name in feed_choices(queries.scope_of(user).states) if code in used
+            ]
         case "org":
             return [("none", ""), *((name, "") for name, _, _ in sorted(Names(user).known.values()))]
         case "sector":

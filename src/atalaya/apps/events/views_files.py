@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from atalaya.apps.events import actions, own_feeds, queries, raw, words
-from atalaya.apps.events.forms import AgainForm, UploadForm
+from atalaya.apps.events.forms import AgainForm, UploadForm, feed_choices
 from atalaya.apps.events.listing import FILES
 from atalaya.apps.events.models import Ingest
 from atalaya.apps.people.rights import Right, asker, needs
@@ -40,8 +40,10 @@ def _ingest(request: HttpRequest, pk: UUID) -> Ingest:
 def files(request: HttpRequest) -> HttpResponseBase:
     """The files that came in."""
     _staff_only(request)
-    return FILES.page(
-        request, queries.ingests_visible_to(asker(request)), title=_("Files"), template="events/files.html"
+    user = asker(request)
+    listing = FILES.offering(feed=feed_choices(queries.scope_of(user).states))
+    return listing.page(
+        request, queries.ingests_visible_to(user), title=_("Files"), template="events/files.html"
     )
 
 
