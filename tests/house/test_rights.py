@@ -28,6 +28,7 @@ from atalaya.apps.collection.models import Source
 from atalaya.apps.events import actions as events
 from atalaya.apps.events.marks import actions as marks
 from atalaya.apps.events.models import Finding, Ingest, Reject
+from atalaya.apps.events.own import actions as own_feeds
 from atalaya.apps.jobs.models import Job
 from atalaya.apps.notices import actions as notices
 from atalaya.apps.notices.models import Notice
@@ -189,7 +190,7 @@ def fill(world: World) -> dict[str, list[str]]:
     declaration = (
         'code = "tt-own-list"\nname = "Quetzal"\nprovider = "Quetzal"\n[columns]\nip = "source.ip"\n'
     )
-    own = events.save_feed(declaration, by=world.lead, state="TT", sample="ip,x\n192.0.2.7,1\n")
+    own = own_feeds.save(declaration, by=world.lead, state="TT", sample="ip,x\n192.0.2.7,1\n")
     record = (
         Record.objects.filter(target_id=str(world.port.pk)).first() or Record.objects.order_by("-seq").first()
     )

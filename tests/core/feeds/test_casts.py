@@ -34,6 +34,8 @@ CASES: dict[str, dict[str, object]] = {
     },
     "epoch": {"1772360430": WHEN, "1772360430.25": WHEN.replace(microsecond=250_000), "-1": None, "1e300": None, "x": None},
     "epoch_ms": {"1772360430000": WHEN, "x": None},
+    "filetime": {"134168340300000000": WHEN, "134168340302500000": WHEN.replace(microsecond=250_000), "0": None, "-1": None,
+                 "9223372036854775807": None, "x": None},
     "ip": {
         "192.0.2.7": "192.0.2.7", "2001:DB8:0:0::7": "2001:db8::7", "::ffff:192.0.2.7": "192.0.2.7",
         "192.0.2.07": None, "192.0.2.256": None, "192.0.2": None, "0.0.0.0": None, "::": None, "fe80::1%eth0": None,
@@ -67,7 +69,7 @@ CASES: dict[str, dict[str, object]] = {
     "cve": {"ssl;cve-2014-3566;cve-2014-3566;vpn": "CVE-2014-3566", "CVE-2021-26855,cve-2020-0601": "CVE-2020-0601,CVE-2021-26855",
             "rdp": None, "cve-20201": None},
     "ip_in": {"http://192.0.2.7:8080/a": "192.0.2.7", "192.0.2.7:443": "192.0.2.7", "192.0.2.7": "192.0.2.7",
-              "https://u:p@[2001:DB8::7]:8443/": "2001:db8::7", "2001:db8::7": "2001:db8::7", "a.example:80": None,
+              "https://u:p@[2001:DB8::7]:8443/": "2001:db8::7", "2001:db8::7": "2001:db8::7", "a.example:80": None, "192.0.2.7 192.0.2.8": "192.0.2.7", " ": None,
               "http://a.example/192.0.2.7": None},
     "name_in": {"https://WWW.Example.NET:8443/a?b@c": "www.example.net", "a.example:80": "a.example", "ann@example.org": "example.org",
                 "example.org": "example.org", "http://192.0.2.7/": None, "two words": None},

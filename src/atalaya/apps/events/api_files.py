@@ -341,7 +341,7 @@ def list_feeds(request: HttpRequest) -> Any:
 
 def _feeds(request: HttpRequest) -> list[Feed]:
     """The product's feeds, and the own ones of the asker's states."""
-    return own_feeds.known(queries.scope_of(asker(request)).states).feeds
+    return own_feeds.known(own_feeds.states_of(asker(request))).feeds
 
 
 def _feed_out(feed: Feed, seen: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from atalaya.apps.events import own_feeds
 from atalaya.apps.events.classes import CLASSES
 from atalaya.apps.registry.models import Sector
-from atalaya.apps.registry.queries import Asker, scope_of, visible_to
+from atalaya.apps.registry.queries import Asker, visible_to
 from atalaya.core.store.ask import (
     EVERYTHING,
     Is,
@@ -160,7 +160,7 @@ def _known(leaf: Is | Word, user: Asker) -> None:
 
 
 def _feed_codes(user: Asker) -> list[str]:
-    return [feed.code for feed in own_feeds.known(scope_of(user).states).feeds]
+    return [feed.code for feed in own_feeds.known(own_feeds.states_of(user)).feeds]
 
 
 def from_form(cleaned: dict[str, Any]) -> Iterator[Node]:

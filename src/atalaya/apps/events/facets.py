@@ -10,11 +10,12 @@ import polars as pl
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.asking import Names
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.pivots import Pivot
-from atalaya.apps.registry.queries import Asker, scope_of
+from atalaya.apps.registry.queries import Asker
 from atalaya.core.store import EventTable, Question
 from atalaya.core.store import facets as store
 from atalaya.web.templatetags.ui import SEVERITY_NAMES
@@ -61,7 +62,7 @@ class Labels:
 
     def __init__(self, user: Asker) -> None:
         self._names = Names(user)
-        self._feeds = dict(feed_choices(scope_of(user).states))
+        self._feeds = dict(feed_choices(own_feeds.states_of(user)))
         self._by_field: Mapping[str, Callable[[Any], str | None]] = {
             "class": class_name,
             "severity": lambda value: str(SEVERITY_NAMES.get(value, value)),

@@ -121,7 +121,7 @@ def _original(found: dict[str, Any]) -> list[tuple[str, str]]:
 def findings(request: HttpRequest) -> HttpResponseBase:
     """What owners have to fix."""
     user = asker(request)
-    listing = FINDINGS.offering(feed=feed_choices(queries.scope_of(user).states))
+    listing = FINDINGS.offering(feed=feed_choices(own_feeds.states_of(user)))
     listing = listing if has(user, Right.MARK_FINDINGS) else listing.without("pick")
     rows = with_word(queries.findings_visible_to(user))
     return listing.page(request, rows, title=_("Findings"), template="events/findings.html")

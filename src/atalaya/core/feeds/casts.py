@@ -34,6 +34,8 @@ REQUEST = r"^[A-Z]{3,20} (/\S*)(?: HTTP/[0-9.]+)?$"
 URL = r"^[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/?#]+[^\s]*$"
 CVE = re.compile(r"cve-?(\d{4})-?(\d{4,7})(?!\d)", re.IGNORECASE)
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+WINDOWS_1970 = 116_444_736_000_000_000
+"""1970-01-01 in ticks of 100 nanoseconds since 1601-01-01."""
 TRUE = frozenset({"true", "y", "yes", "1", "enabled", "t", "on"})
 FALSE = frozenset({"false", "n", "no", "0", "disabled", "f", "off"})
 
@@ -226,6 +228,14 @@ def _epoch(per_second: int) -> Function:
     return cast
 
 
+def filetime(column: pl.Series) -> pl.Series:
+    """Times in ticks of 100 nanoseconds since 1601, as Windows counts them."""
+    ticks = whole(column)
+    good = (ticks >= WINDOWS_1970) & (ticks < 2**62)
+    micros = (ticks.set(~good, None) - WINDOWS_1970) // 10
+    return _in_range(micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+
+
 def _domain(text: str) -> str | None:
     """Lower case, A-labels, no final dot; None for what is no domain name of two labels or more."""
     name = text.strip().rstrip(".").lower()
@@ -329,7 +339,8 @@ def _host(column: pl.Series) -> pl.Series:
 
 
 def ip_in(column: pl.Series) -> pl.Series:
-    """The address in a URL or in `address:port`, or the bare address."""
+    """The address in a URL or in `address:port`, or the bare address; the first of several with blanks between."""
+    column = column.str.strip_chars().str.extract(r"^(\S+)")
     found = _host(column)
     bare = column.str.contains(r"^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$")
     return address(pl.select(pl.when(bare).then(column).otherwise(found)).to_series())
@@ -365,6 +376,7 @@ CASTS: dict[str, Cast] = {
     "iso": Cast(iso, reason=reasons.TIME),
     "epoch": Cast(_epoch(1), TIME, reasons.TIME),
     "epoch_ms": Cast(_epoch(1000), TIME, reasons.TIME),
+    "filetime": Cast(filetime, TIME, reasons.TIME),
     "ip": Cast(address, reason=reasons.ADDRESS),
     "network": Cast(by_value(_network), reason=reasons.NETWORK, beside=network_of_mask),
     "ip_in": Cast(ip_in, partial=True),

@@ -75,6 +75,8 @@ class Feed:
     """IDF field -> value for every event whose columns do not say otherwise."""
     columns: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     """Column name -> targets. Other columns go to `extra` under their own name."""
+    parts: tuple[str, ...] = ()
+    """Columns that hold `KEY: value; KEY: value`: `COLUMN.KEY` is a column too."""
     layout: tuple[str, ...] = ()
     """The column names that the provider documents."""
     required: tuple[tuple[str, ...], ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -50,9 +51,15 @@ class Mapper:
     def __init__(self, feed: Feed, header: Sequence[str]) -> None:
         self._feed = feed
         order = {name: at for at, name in enumerate(feed.columns)}
-        names = sorted(
-            (name for name in header if name not in (ROW, REST)), key=lambda one: order.get(one, len(order))
-        )
+        there = [name for name in header if name not in (ROW, REST)]
+        self._parts = {
+            name: part
+            for part in feed.parts
+            if part in there
+            for name in feed.columns
+            if name.startswith(f"{part}.")
+        }
+        names = sorted((*there, *self._parts), key=lambda one: order.get(one, len(order)))
         self._columns = {name: self._targets(name) for name in names}
         self._sources = _sources(self._columns)
         self._constants = _constants(feed)
@@ -86,6 +93,9 @@ class Mapper:
         """Typed events and rejects of one batch."""
         frame, work = batch.rows, _Work(batch.rows.height)
         cells = {name: _without_blanks(frame[name]) for name in self._columns if name in frame.columns}
+        cells |= {
+            name: _part(cells[part], name.removeprefix(f"{part}.")) for name, part in self._parts.items()
+        }
         for name in cells:
             self._place(name, self._columns[name], cells, work)
         if REST in frame.columns:
@@ -141,7 +151,7 @@ class Mapper:
         events = pl.DataFrame([values.alias(name) for name, values in made.items()])
         events = events.with_columns(frame[ROW].alias("raw_row"))
         events = events.with_columns(**_filled(self._constants, made))
-        return events.with_columns(**_when(self._feed, cells)) if self._feed.when else events
+        return events.with_columns(**_when(self._feed, cells, events.columns)) if self._feed.when else events
 
     def _reject(
         self, events: pl.DataFrame, frame: pl.DataFrame, work: _Work
@@ -199,6 +209,11 @@ def _without_blanks(column: pl.Series) -> pl.Series:
     """Null instead of empty cells."""
     empty = column == ""
     return column.set(empty, None) if empty.any() else column
+
+
+def _part(column: pl.Series, key: str) -> pl.Series:
+    """The value after `key:` in cells of the form `KEY: value; KEY: value`."""
+    return _without_blanks(column.str.extract(rf"(?:^|;)\s*{re.escape(key)}:([^;]*)").str.strip_chars())
 
 
 def _without(column: pl.Series, nothing: frozenset[str]) -> pl.Series:
@@ -259,7 +274,7 @@ def _filled(constants: Mapping[str, str], made: Mapping[str, pl.Series]) -> dict
     return filled
 
 
-def _when(feed: Feed, cells: Mapping[str, pl.Series]) -> dict[str, pl.Expr]:
+def _when(feed: Feed, cells: Mapping[str, pl.Series], there: Sequence[str]) -> dict[str, pl.Expr]:
     """Constants that hold only in the rows whose column has a certain word."""
     changed: dict[str, pl.Expr] = {}
     for rule in feed.when:
@@ -267,7 +282,9 @@ def _when(feed: Feed, cells: Mapping[str, pl.Series]) -> dict[str, pl.Expr]:
             has = pl.lit(cells[rule.column].str.contains(rule.has, literal=True).fill_null(value=False))
             for one, text in rule.constants.items():
                 name = name_of(one)
-                changed[name] = pl.when(has).then(pl.lit(text)).otherwise(changed.get(name, pl.col(name)))
+                before = changed.get(name, pl.col(name) if name in there else pl.lit(None))
+                value = pl.lit(text).cast(BY_NAME[name].dtype)
+                changed[name] = pl.when(has).then(value).otherwise(before)
     return changed
 
 

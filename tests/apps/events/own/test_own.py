@@ -10,8 +10,9 @@ from tests.apps.events.conftest import NOW, Take, line
 from tests.world import World
 
 from atalaya.apps.collection.forms import offered
-from atalaya.apps.events import actions, asking, own_feeds
+from atalaya.apps.events import asking, own_feeds
 from atalaya.apps.events.models import Ingest, OwnFeed
+from atalaya.apps.events.own import actions
 from atalaya.apps.events.suggestions import suggestions
 from atalaya.apps.records.models import Record
 from atalaya.core.errors import AtalayaError, NotAllowed
@@ -124,6 +125,18 @@ def test_it_offers_an_own_feed_wherever_feeds_are_chosen(
     assert (f'<option value="{code}"' in page) is offered
 
 
+def test_it_offers_an_own_feed_to_no_member_of_an_organisation(owned: World, take: Take) -> None:
+    code = saved(owned).code
+    take([line("192.0.2.9")])
+    for url in (reverse("events:findings"), reverse("events:explorer")):
+        assert "Quetzal" not in owned.client(owned.member).get(url).content.decode()
+    assert suggestions(owned.member, "feed:tt-own") == []
+    with pytest.raises(Problem) as slip:
+        asking.read("feed:abuse-ch-urlhau", owned.member)
+    assert slip.value.meant == "abuse-ch-urlhaus"
+    asking.read(f"feed:{code}x", owned.member)
+
+
 def test_it_narrows_lists_to_an_own_feed(owned: World, take: Take) -> None:
     code = saved(owned).code
     take(SAMPLE.encode(), name="whatever.csv")
@@ -178,9 +191,9 @@ def test_it_refuses_codes_of_others_and_declarations_that_do_not_hold(owned: Wor
     ]
     for declaration, feed in wrong:
         with pytest.raises(AtalayaError):
-            actions.save_feed(declaration, by=owned.lead, state="TT", feed=feed)
+            actions.save(declaration, by=owned.lead, state="TT", feed=feed)
     with pytest.raises(NotAllowed):
-        actions.save_feed(text, by=owned.foreign_handler, state="TT")
+        actions.save(text, by=owned.foreign_handler, state="TT")
 
 
 def test_it_shows_a_page_for_every_kind_of_catalogue_feed(owned: World) -> None:
