@@ -260,7 +260,7 @@ def _initial(declared: Feed | None) -> dict[str, Any]:
 def _saved(request: HttpRequest, text: str, sample: str, own: OwnFeed | None) -> HttpResponse:
     user = asker(request)
     state = own.state_id if own else queries.state_of(user)
-    saved = actions.save(text, by=user, state=state, sample=sample, feed=own)
+    saved = actions.save_feed(text, by=user, state=state, sample=sample, feed=own)
     messages.success(request, _("The feed is saved. Files of it are read from now on."))
     return redirect("events:feed", saved.code)
 
@@ -272,7 +272,7 @@ def remove_feed(request: HttpRequest, code: str) -> HttpResponse:
     staff_only(request)
     own = get_object_or_404(queries.own_feeds_visible_to(asker(request)), code=code)
     try:
-        actions.remove(own, by=asker(request))
+        actions.remove_feed(own, by=asker(request))
     except BadInput as error:
         messages.error(request, str(error))
         return redirect("events:feed", code)

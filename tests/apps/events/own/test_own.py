@@ -191,9 +191,9 @@ def test_it_refuses_codes_of_others_and_declarations_that_do_not_hold(owned: Wor
     ]
     for declaration, feed in wrong:
         with pytest.raises(AtalayaError):
-            actions.save(declaration, by=owned.lead, state="TT", feed=feed)
+            actions.save_feed(declaration, by=owned.lead, state="TT", feed=feed)
     with pytest.raises(NotAllowed):
-        actions.save(text, by=owned.foreign_handler, state="TT")
+        actions.save_feed(text, by=owned.foreign_handler, state="TT")
 
 
 def test_it_shows_a_page_for_every_kind_of_catalogue_feed(owned: World) -> None:

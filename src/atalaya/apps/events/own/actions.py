@@ -17,7 +17,7 @@ from atalaya.core.feeds.checking import run_example
 from atalaya.core.feeds.loader import feed_of_text
 
 
-def save(
+def save_feed(
     text: str, *, by: User, state: str, sample: str = "", feed: OwnFeed | None = None
 ) -> OwnFeed:  # fmt: skip
     """Keep a declaration as a feed of a state: a new one, or the next version of `feed`.
@@ -59,7 +59,7 @@ def _check_code(code: str, state: str, feed: OwnFeed | None) -> None:
         raise BadInput(_("There is a feed of this name already."), advice=_("Choose another name."))
 
 
-def remove(feed: OwnFeed, *, by: User) -> None:
+def remove_feed(feed: OwnFeed, *, by: User) -> None:
     """Delete a feed that no file was ever read as. Raises BadInput for one that is used."""
     if feed.state_id not in registry.scope_of(by).states:
         raise NotAllowed(_("A feed belongs to a state of your own."))
