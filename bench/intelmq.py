@@ -55,6 +55,8 @@ def run(schema: Path | None = None) -> list[Figure]:
             "IntelMQ's parser needs the schema of Shadowserver's reports.",
             advice="Give --schema PATH: the file that it loads from https://interchange.shadowserver.org/intelmq/v1/schema.",
         )
+    if shutil.which("redis-server") is None:
+        raise NotHere("IntelMQ needs a Redis server.", advice="Install Debian's package redis-server.")
     python = environment()
     with tempfile.TemporaryDirectory(prefix="atalaya-intelmq-") as name:
         folder = Path(name)
@@ -87,8 +89,6 @@ def _figures(theirs: dict[str, float], ours: float) -> list[Figure]:
 
 def environment() -> Path:
     """The Python that has IntelMQ, in a folder that is kept from run to run. Raises NotHere."""
-    if shutil.which("redis-server") is None:
-        raise NotHere("IntelMQ needs a Redis server.", advice="Install Debian's package redis-server.")
     base = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"
     folder = base / "atalaya-bench" / f"intelmq-{VERSION}"
     python = folder / "bin" / "python"

@@ -2,7 +2,8 @@
 
 PYTHON intelmq_fields.py parse SCHEMA FOLDER        events of every *.csv in FOLDER, by file
 PYTHON intelmq_fields.py check FILE                 what IntelMQ says of each event in FILE
-PYTHON intelmq_fields.py write                      one event with a value in every field that IntelMQ has
+PYTHON intelmq_fields.py write                      an event with a value in every field that IntelMQ has, flat and nested,
+                                                    and one for each word of its closed lists
 """
 
 from __future__ import annotations
@@ -94,12 +95,37 @@ SPECIAL = {
 
 def write() -> None:
     harmonization = _harmonization()
-    event = module("lib.message").Event(harmonization=harmonization)
-    for key, kind in harmonization["event"].items():
-        event.add(key, SPECIAL.get(key, VALUES[kind["type"]]))
+    every = {key: SPECIAL.get(key, VALUES[kind["type"]]) for key, kind in harmonization["event"].items()}
+    print(_written(every, hierarchical=False))
+    print(_written(every | {"source.ip": "198.51.100.7"}, hierarchical=True))
+    words = module("lib.harmonization")
+    lists = {
+        "classification.type": sorted(words.ClassificationType.allowed_values),
+        "tlp": sorted(words.TLP.enum),
+        "source.registry": sorted(words.Registry.ENUM),
+        "source.tor_node": [True, False],
+        "source.port": [0, 65535],
+        "feed.accuracy": [0.0, 100.0],
+        "time.source": ["1999-12-31T23:59:59+00:00", "2026-03-01T10:20:30.123456+00:00"],
+        "source.url": ["ftp://[2001:db8::1]:2121/a%20b?c=d#e"],
+        "extra": [{"é": "line\nbreak", "n": None, "f": 0.1, "t": [], "o": {}}],
+    }
+    base = {key: every[key] for key in ("time.source", "time.observation", "feed.name", "feed.code")}
+    number = 0
+    for key, values in lists.items():
+        for value in values:
+            number += 1
+            print(_written({**base, "source.ip": f"192.0.2.{number}", key: value}, hierarchical=False))
+
+
+def _written(fields: dict[str, Any], *, hierarchical: bool) -> str:
+    """One event as IntelMQ's JSON output writes it."""
+    event = module("lib.message").Event(harmonization=_harmonization())
+    for key, value in fields.items():
+        event.add(key, value)
     event.add("extra.unknown_key", "kept")
-    print(event.to_json(jsondict_as_string=False, hierarchical=False, with_type=True))
-    print(event.to_json(jsondict_as_string=False, hierarchical=True, with_type=True))
+    written: str = event.to_json(jsondict_as_string=False, hierarchical=hierarchical, with_type=True)
+    return written
 
 
 if __name__ == "__main__":

@@ -125,25 +125,19 @@ class Maker:
             if self.dice.random() < seen * (0.3 if office and weekend else 1.0):
                 self.rows.append({"n": n, **row})
 
+    def _stories(self, rate: float, length: tuple[float, float], seen: float, **row: Any) -> None:
+        """Machines of which `rate` begin each day, each somebody's, seen for a log-normal number of days."""
+        for first in self._births(rate):
+            self.story(first, self.dice.lognormal(*length), seen, **row, organisation=self.owner())
+
     def _births(self, rate: float) -> list[int]:
         """Days on which something begins: a Poisson process that started long before day 0."""
         return list(self.dice.integers(-150, self.days, self.dice.poisson(rate * (self.days + 150))))
 
     def _services(self) -> None:
         for feed, kind, identifier, port, product, rate in SERVICES:
-            for first in self._births(rate):
-                length = self.dice.lognormal(3.0, 0.9)
-                self.story(
-                    first,
-                    length,
-                    0.8,
-                    **{"class": kind},
-                    feed=feed,
-                    identifier=identifier,
-                    port=port,
-                    product=product,
-                    organisation=self.owner(),
-                )
+            told = {"class": kind, "feed": feed, "identifier": identifier, "port": port, "product": product}
+            self._stories(rate, (3.0, 0.9), 0.8, **told)
 
     def _bundles(self) -> None:
         """A machine that is set up with everything open."""
@@ -165,19 +159,8 @@ class Maker:
 
     def _infections(self) -> None:
         for family, port, rate in FAMILIES:
-            for first in self._births(rate):
-                self.story(
-                    first,
-                    self.dice.lognormal(2.2, 0.8),
-                    0.6,
-                    **{"class": "infected-system"},
-                    feed="sinkhole",
-                    identifier=family,
-                    malware=family,
-                    port=port,
-                    destination=f"sinkhole.{family}.example",
-                    organisation=self.owner(),
-                )
+            told = {"class": "infected-system", "feed": "sinkhole", "identifier": family, "malware": family}
+            self._stories(rate, (2.2, 0.8), 0.6, **told, port=port, destination=f"sinkhole.{family}.example")
 
     def _attackers(self) -> None:
         """Machines that try passwords elsewhere: their number swings from week to week and by weekday."""
@@ -217,38 +200,14 @@ class Maker:
                         feed=feed,
                         organisation=owner,
                     )
-        for first in self._births(0.25):
-            self.story(
-                first,
-                self.dice.lognormal(0.7, 0.7),
-                0.9,
-                **{"class": "phishing"},
-                feed="phish",
-                organisation=self.owner(),
-            )
-        for first in self._births(0.08):
-            self.story(
-                first,
-                self.dice.lognormal(1.3, 0.7),
-                0.9,
-                **{"class": "system-compromise"},
-                feed="websites",
-                identifier="webshell",
-                organisation=self.owner(),
-            )
+        self._stories(0.25, (0.7, 0.7), 0.9, **{"class": "phishing"}, feed="phish")
+        self._stories(
+            0.08, (1.3, 0.7), 0.9, **{"class": "system-compromise"}, feed="websites", identifier="webshell"
+        )
 
     def _listed(self) -> None:
         """A blocklist: whatever is on it when it is fetched."""
-        for first in self._births(0.9):
-            self.story(
-                first,
-                self.dice.lognormal(1.2, 0.8),
-                1.0,
-                **{"class": "blocklist"},
-                feed="blocklist",
-                identifier="spam",
-                organisation=self.owner(),
-            )
+        self._stories(0.9, (1.2, 0.8), 1.0, **{"class": "blocklist"}, feed="blocklist", identifier="spam")
 
     # -- how it comes in -----------------------------------------------------------------------------------------
 

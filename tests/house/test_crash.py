@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from django.db import connection
 from tests.house.crash_worker import PARTS
+from tests.workers import workers
 
 from atalaya.apps.jobs.models import Job
 from atalaya.apps.records.actions import verify
 
 WORKER = Path(__file__).with_name("crash_worker.py")
-ROOT = Path(__file__).parents[2]
-JOBS, KILLS, WORKERS = 40, 6, 2
-LEASE = 1.5
+JOBS, KILLS = 40, 6
 PATIENCE = 120.0
 """Seconds. Usually it takes ten; on a busy machine most of it is workers starting up."""
 
@@ -35,44 +30,6 @@ def table(transactional_db: None) -> Iterator[None]:
         cursor.execute("DROP TABLE crash")
 
 
-class Workers:
-    """Worker processes; one that is killed is replaced."""
-
-    def __init__(self) -> None:
-        self.running: dict[int, subprocess.Popen[bytes]] = {}
-
-    def start(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
-        command = [sys.executable, str(WORKER), str(connection.settings_dict["NAME"]), str(LEASE)]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-        self.running[process.pid] = process
-
-    def kill_a_busy_one(self) -> bool:
-        """kill -9 a worker that holds a job now, and start another one in its place."""
-        for holder in Job.objects.filter(status=Job.Status.RUNNING).values_list("leased_by", flat=True):
-            process = self.running.pop(int(holder.split(":")[1]), None)
-            if process is not None:
-                process.kill()
-                process.wait()
-                self.start()
-                return True
-        return False
-
-
-@contextmanager
-def workers() -> Iterator[Workers]:
-    group = Workers()
-    try:
-        for _ in range(WORKERS):
-            group.start()
-        yield group
-    finally:
-        for process in group.running.values():
-            process.terminate()
-        codes = [process.wait(10) for process in group.running.values()]
-    assert set(codes) == {0}, "a worker that is asked to stop ends cleanly"
-
-
 @pytest.mark.slow
 def test_it_does_every_job_though_workers_are_killed_at_random_moments(table: None) -> None:
     seed = time.time_ns()
@@ -82,7 +39,7 @@ def test_it_does_every_job_though_workers_are_killed_at_random_moments(table: No
         Job.objects.create(name="tests.append", args={"number": number}, max_attempts=50)
     deadline = time.monotonic() + PATIENCE
     kills = 0
-    with workers() as group:
+    with workers(WORKER) as group:
         while Job.objects.exclude(status=Job.Status.DONE).exists():
             assert time.monotonic() < deadline, f"not done in {PATIENCE} s after {kills} kills: {_statuses()}"
             time.sleep(dice.uniform(0.02, 0.4))

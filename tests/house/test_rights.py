@@ -28,6 +28,7 @@ from atalaya.apps.collection.models import Source
 from atalaya.apps.events import actions as events
 from atalaya.apps.events.marks import actions as marks
 from atalaya.apps.events.models import Finding, Ingest, Reject, Rule
+from atalaya.apps.events.own import actions as own_feeds
 from atalaya.apps.events.rules import actions as rules
 from atalaya.apps.jobs.models import Job
 from atalaya.apps.notices import actions as notices
@@ -60,7 +61,7 @@ MAY_ANSWER = {302, 400, 401, 403, 404, 405}
 """What an outsider may get. 400: a body that is none is refused before anything is looked up."""
 CSV_HEAD = '"timestamp","severity","ip","protocol","port","hostname","tag","asn","geo","region","city","naics","hostname_source","sector"\n'
 CHANGING = re.compile(
-    r'<time.*?</time>|value="[\w-]{30,}"|\d{4}-\d\d-\d\dT[\d:.+-]+|\d\d:\d\d(:\d\d)?|data-[\w-]+="[^"]{20,}"|csrf[^>]{0,200}>|"request_id": "[^"]+"',
+    r'<time.*?</time>|value="[\w-]{30,}"|\d{4}-\d\d-\d\dT(?:[\d:.+-]|%3A)+|\d\d:\d\d(:\d\d)?|data-[\w-]+="[^"]{20,}"|csrf[^>]{0,200}>|"request_id": "[^"]+"',
     re.IGNORECASE | re.DOTALL,
 )
 """What differs between two answers for other reasons: request tokens and the time of day."""
@@ -198,7 +199,7 @@ def fill(world: World) -> dict[str, list[str]]:
     declaration = (
         'code = "tt-own-list"\nname = "Quetzal"\nprovider = "Quetzal"\n[columns]\nip = "source.ip"\n'
     )
-    own = events.save_feed(declaration, by=world.lead, state="TT", sample="ip,x\n192.0.2.7,1\n")
+    own = own_feeds.save_feed(declaration, by=world.lead, state="TT", sample="ip,x\n192.0.2.7,1\n")
     record = (
         Record.objects.filter(target_id=str(world.port.pk)).first() or Record.objects.order_by("-seq").first()
     )

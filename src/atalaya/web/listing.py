@@ -241,6 +241,11 @@ class Listing:
         columns = tuple(replace(c, shown=False) if c.key in keys else c for c in self.columns)
         return replace(self, columns=columns)
 
+    def offering(self, **choices: Any) -> Listing:
+        """The same list whose filters of these keys offer other choices, such as those of the person who asks."""
+        filters = (replace(f, choices=choices[f.key]) if f.key in choices else f for f in self.filters)
+        return replace(self, filters=tuple(filters))
+
     def page(
         self, request: HttpRequest, source: Any, *, title: Any = "",
         template: str = "listing.html", context: dict[str, Any] | None = None,

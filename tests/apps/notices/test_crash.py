@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from tests.apps.notices.conftest import SENDER, See, contact, line, only
 from tests.wire.postbox import Postbox
+from tests.workers import workers
 from tests.world import World
 
 from atalaya.apps.jobs.models import Job
@@ -31,8 +27,7 @@ from atalaya.wire import smtp
 pytestmark = pytest.mark.mail
 Status, Outcome = Notice.Status, Attempt.Outcome
 WORKER = Path(__file__).with_name("sending_worker.py")
-ROOT = Path(__file__).parents[3]
-NOTICES, KILLS, WORKERS, LEASE, TIMEOUT = 16, 8, 2, 1.5, 2
+NOTICES, KILLS, TIMEOUT = 16, 8, 2
 PATIENCE = 300.0
 """Seconds. Most of it is workers starting up on a busy machine, and waiting until a dead attempt is surely dead."""
 
@@ -92,52 +87,17 @@ def test_it_goes_on_from_every_moment(
     assert verify().ok
 
 
-class Senders:
-    """Worker processes; one that is killed is replaced."""
-
-    def __init__(self, data: Path, port: int) -> None:
-        self.running: dict[int, subprocess.Popen[bytes]] = {}
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
-            "ATALAYA_DATA": str(data),
-            "ATALAYA_NODE_STATE": "TT",
-            "ATALAYA_MAIL_HOST": "127.0.0.1",
-            "ATALAYA_MAIL_PORT": str(port),
-            "ATALAYA_MAIL_SECURITY": "none",
-            "ATALAYA_MAIL_SENDER": SENDER,
-            "ATALAYA_MAIL_TIMEOUT": str(TIMEOUT),
-        }
-
-    def start(self) -> None:
-        command = [sys.executable, str(WORKER), str(connection.settings_dict["NAME"]), str(LEASE)]
-        process = subprocess.Popen(command, env=self.environment, stderr=subprocess.DEVNULL)
-        self.running[process.pid] = process
-
-    def kill_a_busy_one(self) -> bool:
-        """kill -9 a worker that holds a notice now, and start another one in its place."""
-        for holder in Job.objects.filter(status=Job.Status.RUNNING).values_list("leased_by", flat=True):
-            process = self.running.pop(int(holder.split(":")[1]), None)
-            if process is not None:
-                process.kill()
-                process.wait()
-                self.start()
-                return True
-        return False
-
-
-@contextmanager
-def senders(data: Path, port: int) -> Iterator[Senders]:
-    group = Senders(data, port)
-    try:
-        for _n in range(WORKERS):
-            group.start()
-        yield group
-    finally:
-        for process in group.running.values():
-            process.terminate()
-        for process in group.running.values():
-            process.wait(20)
+def mail(data: Path, port: int) -> dict[str, str]:
+    """The environment of workers that send to the test's own mail server."""
+    return {
+        "ATALAYA_DATA": str(data),
+        "ATALAYA_NODE_STATE": "TT",
+        "ATALAYA_MAIL_HOST": "127.0.0.1",
+        "ATALAYA_MAIL_PORT": str(port),
+        "ATALAYA_MAIL_SECURITY": "none",
+        "ATALAYA_MAIL_SENDER": SENDER,
+        "ATALAYA_MAIL_TIMEOUT": str(TIMEOUT),
+    }
 
 
 def many(world: World) -> list[dict[str, Any]]:
@@ -161,7 +121,7 @@ def test_it_sends_each_notice_though_workers_are_killed_at_random_moments(
     Job.objects.all().delete()
     box.delay = 0.15
     deadline, kills = time.monotonic() + PATIENCE, 0
-    with senders(data, box.port) as group:
+    with workers(WORKER, **mail(data, box.port)) as group:
         while Notice.objects.exclude(status=Status.SENT).exists():
             assert time.monotonic() < deadline, f"not done after {kills} kills: {_statuses()}"
             # On a busy machine the server may be late: the pause after that is minutes, which nobody waits for here.

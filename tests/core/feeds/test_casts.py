@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from datetime import UTC, datetime
 
@@ -26,8 +27,15 @@ CASES: dict[str, dict[str, object]] = {
         "yesterday": None, "2026-02-30 00:00:00": None, "0000-00-00 00:00:00": None, "1969-12-31 23:59:59": None,
         "2200-01-01 00:00:00": None, "9999-12-31T23:59:59-14:00": None, "1772360430": None,
     },
+    "iso": {
+        "2026-03-01 10:20:30": "2026-03-01T10:20:30+00:00", "Sun, 01 Mar 2026 10:20:30 GMT": "2026-03-01T10:20:30+00:00",
+        "2026-03-01T12:20:30.25+02:00": "2026-03-01T10:20:30.250+00:00", "Sun, 01 Mar 2026 12:20:30 +0200": "2026-03-01T10:20:30+00:00",
+        "yesterday": None,
+    },
     "epoch": {"1772360430": WHEN, "1772360430.25": WHEN.replace(microsecond=250_000), "-1": None, "1e300": None, "x": None},
     "epoch_ms": {"1772360430000": WHEN, "x": None},
+    "filetime": {"134168340300000000": WHEN, "134168340302500000": WHEN.replace(microsecond=250_000), "0": None, "-1": None,
+                 "9223372036854775807": None, "x": None},
     "ip": {
         "192.0.2.7": "192.0.2.7", "2001:DB8:0:0::7": "2001:db8::7", "::ffff:192.0.2.7": "192.0.2.7",
         "192.0.2.07": None, "192.0.2.256": None, "192.0.2": None, "0.0.0.0": None, "::": None, "fe80::1%eth0": None,
@@ -48,6 +56,9 @@ CASES: dict[str, dict[str, object]] = {
     },
     "url": {"http://www.example.net/a?b=c#d": "http://www.example.net/a?b=c#d", "https://[2001:db8::7]:8443/": "https://[2001:db8::7]:8443/",
             "/path": None, "www.example.net": None, "http://": None, "http://a b/": None, "javascript:alert(1)": None},
+    "request_line": {"GET /a?b HTTP/1.1": "GET /a?b HTTP/1.1", "GET /cut-of": "GET /cut-of", "/a": None, "http://a.example/": None,
+                     "get /a HTTP/1.1": None},
+    "base64": {"R0VUIC8=": "R0VUIC8=", "GET /": "R0VUIC8=", "é": "w6k=", "AAA": "QUFB"},
     "md5": {"A" * 32: "a" * 32, "g" * 32: None, "a" * 31: None},
     "sha1": {"b" * 40: "b" * 40, "b" * 39: None},
     "sha256": {"C" * 64: "c" * 64, "": None},
@@ -58,7 +69,7 @@ CASES: dict[str, dict[str, object]] = {
     "cve": {"ssl;cve-2014-3566;cve-2014-3566;vpn": "CVE-2014-3566", "CVE-2021-26855,cve-2020-0601": "CVE-2020-0601,CVE-2021-26855",
             "rdp": None, "cve-20201": None},
     "ip_in": {"http://192.0.2.7:8080/a": "192.0.2.7", "192.0.2.7:443": "192.0.2.7", "192.0.2.7": "192.0.2.7",
-              "https://u:p@[2001:DB8::7]:8443/": "2001:db8::7", "2001:db8::7": "2001:db8::7", "a.example:80": None,
+              "https://u:p@[2001:DB8::7]:8443/": "2001:db8::7", "2001:db8::7": "2001:db8::7", "a.example:80": None, "192.0.2.7 192.0.2.8": "192.0.2.7", " ": None,
               "http://a.example/192.0.2.7": None},
     "name_in": {"https://WWW.Example.NET:8443/a?b@c": "www.example.net", "a.example:80": "a.example", "ann@example.org": "example.org",
                 "example.org": "example.org", "http://192.0.2.7/": None, "two words": None},
@@ -128,6 +139,26 @@ def test_it_composes_urls_from_host_and_path() -> None:
         None,
         None,
     ]
+
+
+def test_it_composes_urls_from_host_and_request_line() -> None:
+    line = pl.Series(["GET /a?b HTTP/1.1", "POST /cut", "GET http://x.example/ HTTP/1.1"])
+    host = pl.Series(["www.example.net"] * 3)
+    assert url_of_host(line, host).to_list() == [
+        "http://www.example.net/a?b",
+        "http://www.example.net/cut",
+        None,
+    ]
+
+
+@given(st.lists(st.text(max_size=20) | st.binary(max_size=12).map(lambda b: base64.b64encode(b).decode())))
+@settings(max_examples=200, deadline=None)
+def test_it_gives_base64_for_any_text_and_leaves_base64_alone(texts: list[str]) -> None:
+    cast = CASTS["base64"].function
+    done = cast(pl.Series(texts, dtype=pl.String()))
+    for text, got in zip(texts, done.to_list(), strict=True):
+        assert got == text or base64.b64decode(got) == text.encode()
+    assert cast(done).to_list() == done.to_list()
 
 
 def test_it_has_a_cast_of_the_right_type_for_every_field() -> None:

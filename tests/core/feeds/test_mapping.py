@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from atalaya.core.errors import BadInput
 from atalaya.core.feeds import Feed, Target, extra
 from atalaya.core.feeds.checking import idf
+from atalaya.core.feeds.declaration import When
 from atalaya.core.feeds.mapping import Mapper
 from atalaya.core.formats import Batch, reasons
 from atalaya.core.schema.columns import polars_schema
@@ -93,6 +94,72 @@ def test_it_gives_one_column_to_whichever_target_takes_it() -> None:
     assert (network["source.network"], network.get("extra")) == ("192.0.2.0/24", None)
     assert (address["destination.ip"], address.get("extra")) == ("192.0.2.9", None)
     assert neither["extra"] == {"either": "nonsense"}
+
+
+@pytest.mark.parametrize(
+    "order", [("source.url url", "source.fqdn name_in"), ("source.fqdn name_in", "source.url url")]
+)
+def test_it_keeps_what_no_target_found_anything_in(order: tuple[str, ...]) -> None:
+    targets = tuple(Target(*text.split()) for text in order)
+    feed = replace(FEED, columns={**FEED.columns, "seen": targets})
+    [url, name, nothing], _ = mapped(feed, seen=["http://a.example/x", "b.example", "two words"])
+    assert (url["source.url"], url["source.fqdn"], url.get("extra")) == (
+        "http://a.example/x",
+        "a.example",
+        None,
+    )
+    assert (name["source.fqdn"], name.get("extra")) == ("b.example", None)
+    assert nothing["extra"] == {"seen": "two words"}
+
+
+def test_it_keeps_a_cell_of_which_its_only_target_takes_no_part() -> None:
+    [found, none], _ = mapped(only_cve=["cve-2021-26855", "rdp"])
+    assert (found["product.vulnerabilities"], found.get("extra")) == ("CVE-2021-26855", None)
+    assert none["extra"] == {"only_cve": "rdp"}
+
+
+def test_it_finds_the_parts_of_a_cell() -> None:
+    feed = replace(
+        FEED,
+        parts=("notes", "absent"),
+        columns={
+            **FEED.columns,
+            "notes.family": (Target("malware.name", "lower"),),
+            "notes.dest_port": (Target("destination.port", "port"),),
+            "absent.x": (Target("source.port", "port"),),
+        },
+    )
+    notes = [
+        "family: Mirai;dest_port: 23;",
+        " dest_port:80; other_family: x",
+        "family:;dest_port: 1, 2",
+        "ssh;",
+        None,
+    ]
+    first, second, third, fourth, none = mapped(feed, notes=notes)[0]
+    assert (first["malware.name"], first["destination.port"]) == ("mirai", 23)
+    assert (second.get("malware.name"), second["destination.port"]) == (None, 80)
+    assert third["extra"] == {"notes": notes[2], "notes.dest_port": "1, 2"}
+    assert (fourth["extra"], none.get("extra")) == ({"notes": "ssh;"}, None)
+
+
+def test_it_sets_fields_by_a_word_whether_or_not_a_column_gives_them() -> None:
+    feed = replace(
+        FEED, when=(When("tag", "hot", {"classification.identifier": "fire", "feed.accuracy": "90"}),)
+    )
+    hot, cold = mapped(feed, tag=["a hot one", "cold"])[0]
+    assert (hot["classification.identifier"], hot["feed.accuracy"]) == ("fire", 90.0)
+    assert "classification.identifier" not in cold
+
+
+def test_it_takes_the_first_host_that_a_row_has() -> None:
+    feed = replace(FEED, columns={**FEED.columns, "path": (Target("source.url", "url", "vhost host ip"),)})
+    events, _ = mapped(
+        feed, path=["/a"] * 3, vhost=["v.example", "", None], host=["h.example", "h.example", ""]
+    )
+    assert [event["source.url"] for event in events] == [
+        "http://v.example/a", "http://h.example/a", "http://192.0.2.7/a",
+    ]  # fmt: skip
 
 
 def test_it_takes_zero_as_no_number_of_a_network() -> None:

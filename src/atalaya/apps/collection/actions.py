@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from atalaya.apps.collection import gathering, sealing, timing
+from atalaya.apps.collection import gathering, timing
 from atalaya.apps.collection.gathering import Delivery
 from atalaya.apps.collection.models import Fetched, Run, Source
 from atalaya.apps.events import actions as events
@@ -24,6 +25,7 @@ from atalaya.apps.events.models import Ingest
 from atalaya.apps.jobs.actions import TASKS, announce, load
 from atalaya.apps.people.models import User
 from atalaya.apps.records.actions import record
+from atalaya.core.crypto import sealing
 from atalaya.core.errors import AtalayaError, BadInput, Temporary
 
 HOLD = timedelta(minutes=2)
@@ -59,7 +61,7 @@ def save_source(source: Source, *, by: User | None, secret: str | None = None) -
         ):
             raise BadInput(_("Another source has this name."), advice=_("Choose another one."))
         if secret is not None:
-            source.sealed = sealing.seal(secret, source.pk)
+            source.sealed = sealing.seal(secret, source.pk, key=settings.SECRET_KEY)
         changed = [
             name for name in CONFIGURED if before is None or getattr(before, name) != getattr(source, name)
         ]

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from atalaya.apps.collection.gathering import PLACE
 from atalaya.apps.collection.models import Source
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.forms import feed_choices
-from atalaya.core import feeds
 from atalaya.core.errors import BadInput
 from atalaya.core.feeds import Feed
 from atalaya.wire import http
@@ -128,7 +128,7 @@ class SourceForm(forms.Form):
         fields: dict[str, Any] = self.fields
         for name in {name for names in OPTIONS.values() for name in names} - set(OPTIONS[source.kind]):
             del fields[name]
-        fields["feed"].choices = [("", _("Find out")), *feed_choices()]
+        fields["feed"].choices = [("", _("Find out")), *feed_choices([source.state_id])]
         if source.kind in FIXED_FEED or source.kind == Kind.SHADOWSERVER:
             del fields["feed"]
         fields["every_minutes"].choices = _periods(source.every_minutes)
@@ -211,7 +211,7 @@ def offered(kind: str, code: str, state: str) -> Source:
         source.options = {"folder": "INBOX"}
     if kind in (Kind.MISP, Kind.TAXII):
         source.options = {"days": 30}
-    if kind == Kind.HTTP and (feed := _feed(code)):
+    if kind == Kind.HTTP and (feed := _feed(code, state)):
         source.feed, source.name = feed.code, feed.name
         if feed.source:
             source.address, source.every_minutes = feed.source.url, max(5, minutes_of(feed.source.every))
@@ -219,8 +219,8 @@ def offered(kind: str, code: str, state: str) -> Source:
     return source
 
 
-def _feed(code: str) -> Feed | None:
+def _feed(code: str, state: str) -> Feed | None:
     try:
-        return feeds.catalogue().get(code)
+        return own_feeds.known([state]).get(code)
     except KeyError:
         return None

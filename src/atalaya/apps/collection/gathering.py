@@ -14,8 +14,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import ngettext
 
-from atalaya.apps.collection import sealing
 from atalaya.apps.collection.models import Source
+from atalaya.core.crypto import sealing
 from atalaya.core.errors import AtalayaError, BadInput
 from atalaya.core.formats import indicators
 from atalaya.wire import http, imap, misp, paging, shadowserver, taxii
@@ -91,7 +91,7 @@ def folder_of(source: Source) -> Path:
 
 def secret_of(source: Source) -> str:
     """The source's secret in the clear. Raises AtalayaError."""
-    return sealing.unseal(source.sealed, source.pk)
+    return sealing.unseal(source.sealed, source.pk, key=settings.SECRET_KEY)
 
 
 def _request(source: Source) -> Request:

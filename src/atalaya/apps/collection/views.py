@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,15 +18,11 @@ from atalaya.apps.collection import actions, gathering, queries
 from atalaya.apps.collection.forms import SourceForm, offered
 from atalaya.apps.collection.listing import NOTHING, RUNS, rows_cell, sources
 from atalaya.apps.collection.models import Source
-from atalaya.apps.events.queries import is_staff, state_of
+from atalaya.apps.events.queries import state_of
+from atalaya.apps.events.staff import staff_only
 from atalaya.apps.people.rights import Right, asker, needs
 from atalaya.core.errors import AtalayaError
 from atalaya.web.templatetags.ui import Tab, when
-
-
-def _staff_only(request: HttpRequest) -> None:
-    if not is_staff(asker(request)):
-        raise PermissionDenied
 
 
 def _source(request: HttpRequest, pk: UUID) -> Source:
@@ -38,7 +33,7 @@ def _source(request: HttpRequest, pk: UUID) -> Source:
 @needs(Right.READ_EVENTS)
 def source_list(request: HttpRequest) -> HttpResponseBase:
     """All sources with their health."""
-    _staff_only(request)
+    staff_only(request)
     rows = queries.sources_visible_to(asker(request))
     usual = queries.usual_of(rows.values_list("pk", flat=True))
     return sources(usual).page(request, rows, title=_("Sources"), template="collection/sources.html")
@@ -80,7 +75,7 @@ def _facts(row: Source) -> list[tuple[str, Any]]:
 @needs(Right.WRITE_EVENTS)
 def add(request: HttpRequest) -> HttpResponseBase:
     """Add a source: of the kind and the feed that the address names."""
-    _staff_only(request)
+    staff_only(request)
     kind, feed = request.GET.get("kind", Source.Kind.HTTP), request.GET.get("feed", "")
     if kind not in Source.Kind.values:
         raise Http404

@@ -14,12 +14,12 @@ from django.views.decorators.http import require_safe
 
 from atalaya.apps.desk import counts, drawings, picture, pictures, queries, usual
 from atalaya.apps.desk.queries import Sight
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.people.rights import Right, asker, needs
 from atalaya.apps.warning import words
 from atalaya.apps.warning.queries import unmuted
 from atalaya.apps.warning.queries import visible_to as alarms_visible_to
-from atalaya.core import feeds
 from atalaya.core.draw import sparkline_svg
 
 SECONDS = 20
@@ -69,7 +69,7 @@ def picture_page(request: HttpRequest) -> HttpResponse:
 
 
 def _feed_row(one: picture.FeedDays) -> dict[str, Any]:
-    name = next((feed.name for feed in feeds.catalogue().feeds if feed.code == one.code), one.code)
+    name = own_feeds.name_of(one.code)
     return {
         "name": name,
         "last": one.last,

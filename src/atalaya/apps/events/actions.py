@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -16,10 +15,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
-from atalaya.apps.events import alarms, asking, findings, own_feeds, raw, reading
-from atalaya.apps.events.models import Finding, Ingest, OwnFeed, QuestionHit, Reject, SavedQuestion
+from atalaya.apps.events import findings, own_feeds, raw, reading
+from atalaya.apps.events.models import Finding, Ingest, Reject
 from atalaya.apps.events.rules import running as rules
 from atalaya.apps.events.rules.actions import note_hits
 from atalaya.apps.events.tables import event_table
@@ -29,10 +27,8 @@ from atalaya.apps.records.actions import record
 from atalaya.apps.reference import queries as reference
 from atalaya.apps.registry import queries as registry
 from atalaya.core import limits
-from atalaya.core.errors import BadInput, NotAllowed, Temporary
+from atalaya.core.errors import BadInput, Temporary
 from atalaya.core.feeds import Feed
-from atalaya.core.feeds.checking import run_example
-from atalaya.core.feeds.loader import feed_of_text
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.result import Result
 from atalaya.core.pipeline.run import run
@@ -384,133 +380,3 @@ def forget_old_files(*, by: User | None = None) -> int:
         with transaction.atomic():
             record("events.files.forgotten", by=by, target=("file", ""), detail={"count": len(gone)})
     return len(gone)
-
-
-def keep_question(
-    *, by: User, state: str, name: str, line: str, note: str = "", shared: bool = False, alarm: bool = False, quiet_hours: int = 24
-) -> SavedQuestion:  # fmt: skip
-    """Keep a question. Raises Problem when the line is none."""
-    asking.read(line, by)
-    with transaction.atomic():
-        kept = SavedQuestion.objects.create(
-            user=by, state_id=state, name=name, line=line, note=note, shared=shared, alarm=alarm, quiet_hours=quiet_hours
-        )  # fmt: skip
-        record("events.question.kept", by=by, target=kept, state=state, detail={"name": name, "line": line})
-    return kept
-
-
-def change_question(question: SavedQuestion, *, by: User, **changes: object) -> None:
-    """Change fields of a kept question. Raises Problem when its new line is none."""
-    if line := changes.get("line"):
-        asking.read(str(line), by)
-    with transaction.atomic():
-        SavedQuestion.objects.filter(pk=question.pk).update(**changes)
-        plain = {name: str(value) for name, value in changes.items()}
-        record("events.question.changed", by=by, target=question, state=question.state_id, detail=plain)
-    question.refresh_from_db()
-
-
-def remove_question(question: SavedQuestion, *, by: User) -> None:
-    """Forget a kept question with its hits."""
-    with transaction.atomic():
-        record(
-            "events.question.removed",
-            by=by,
-            target=question,
-            state=question.state_id,
-            detail={"name": question.name},
-        )
-        question.delete()
-
-
-def ask_alarms(ingest_id: UUID | str, *, by: User | None = None) -> int:
-    """Ask one new file every question that has an alarm in its state; returns how many it answers.
-
-    The events are counted as the question's author may see them, and only those of this file's state.
-    """
-    ingest = Ingest.objects.get(pk=ingest_id)
-    found = 0
-    for question in alarms.alarms_of(ingest.state_id):
-        count = alarms.count_in_file(question, ingest)
-        if not count:
-            continue
-        with transaction.atomic():
-            _, new = QuestionHit.objects.get_or_create(
-                question=question, ingest=ingest, defaults={"count": count}
-            )
-            found += new
-    raise_alarms(by=by)
-    return found
-
-
-def raise_alarms(*, by: User | None = None) -> int:
-    """Raise the alarm of questions with hits that nobody has seen, once in each one's quiet time; returns how many."""
-    raised = 0
-    for question in alarms.alarms_due(timezone.now()):
-        with transaction.atomic():
-            mine = SavedQuestion.objects.filter(pk=question.pk, raised_at=question.raised_at)
-            if mine.update(raised_at=timezone.now()):
-                record(
-                    "events.question.answered",
-                    by=by,
-                    target=question,
-                    state=question.state_id,
-                    detail={"name": question.name},
-                )
-                raised += 1
-    return raised
-
-
-def save_feed(
-    text: str, *, by: User, state: str, sample: str = "", feed: OwnFeed | None = None
-) -> OwnFeed:  # fmt: skip
-    """Keep a declaration as a feed of a state: a new one, or the next version of `feed`.
-
-    Its example must give what it says. Raises ConfigError for a bad declaration, BadInput for a failing example or a
-    code that is taken or another one than before, NotAllowed for a state that is not the author's.
-    """
-    if state not in registry.scope_of(by).states:
-        raise NotAllowed(_("A feed belongs to a state of your own."))
-    declared = feed_of_text(text, _("The declaration"))
-    if problems := run_example(declared):
-        raise BadInput(problems[0], advice=_("Change the example or what it should give."))
-    _check_code(declared.code, state, feed)
-    with transaction.atomic():
-        if feed is None:
-            saved = OwnFeed(state_id=state, code=declared.code, version=0)
-        else:
-            saved = OwnFeed.objects.select_for_update().get(pk=feed.pk)
-        saved.name, saved.text, saved.sample = declared.name, text, sample
-        saved.version, saved.changed_at, saved.changed_by = saved.version + 1, timezone.now(), by
-        saved.save()
-        saved.versions.create(version=saved.version, text=text, by=by)
-        record(
-            "events.feed.saved", by=by, target=saved, detail={"code": saved.code, "version": saved.version}
-        )
-    return saved
-
-
-def _check_code(code: str, state: str, feed: OwnFeed | None) -> None:
-    """Own codes begin with the state's, so that they are nobody else's, now or after an update of the product."""
-    if feed is not None:
-        if code != feed.code:
-            raise BadInput(_("The code of a feed stays as it is: findings refer to it."))
-    elif not re.fullmatch(rf"{state.lower()}-own-[a-z0-9]+(?:-[a-z0-9]+)*", code):
-        raise BadInput(
-            _("The code of an own feed begins with %(start)s.") % {"start": f"{state.lower()}-own-"}
-        )
-    elif OwnFeed.objects.filter(code=code).exists():
-        raise BadInput(_("There is a feed of this name already."), advice=_("Choose another name."))
-
-
-def remove_feed(feed: OwnFeed, *, by: User) -> None:
-    """Delete a feed that no file was ever read as. Raises BadInput for one that is used."""
-    if feed.state_id not in registry.scope_of(by).states:
-        raise NotAllowed(_("A feed belongs to a state of your own."))
-    if Ingest.objects.filter(feed=feed.code).exists():
-        raise BadInput(
-            _("Files have been read as this feed: it stays, so that their events can be explained.")
-        )
-    with transaction.atomic():
-        record("events.feed.removed", by=by, target=feed, detail={"code": feed.code})
-        feed.delete()

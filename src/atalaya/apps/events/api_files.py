@@ -16,11 +16,11 @@ from ninja import Field, Query, Schema, Status
 from ninja.errors import HttpError
 from pydantic import ConfigDict
 
-from atalaya.apps.events import actions, queries
+from atalaya.apps.events import actions, own_feeds, queries
 from atalaya.apps.events.api import router as router
 from atalaya.apps.events.models import Ingest, Reject
 from atalaya.apps.people.rights import Right, api_auth, asker
-from atalaya.core import feeds, limits
+from atalaya.core import limits
 from atalaya.core.errors import BadInput, Temporary, TooLarge
 from atalaya.core.feeds import Feed
 from atalaya.web.paging import ListOf, Moment, Paging, page
@@ -292,10 +292,8 @@ def try_again(
 ) -> FileOut:  # fmt: skip
     """Process a failed file once more, as a file of another feed if one is given. Any other file stays as it is."""
     row = _file(request, file_id)
-    if feed:
-        feeds_known = {one.code for one in feeds.catalogue().feeds}
-        if feed not in feeds_known:
-            raise BadInput(f"feed: there is no feed {feed!r}.", advice="GET feeds lists them.")
+    if feed and feed not in {one.code for one in _feeds(request)}:
+        raise BadInput(f"feed: there is no feed {feed!r}.", advice="GET feeds lists them.")
     actions.try_again(row, by=asker(request), feed=feed)
     return file_out(row)
 
@@ -337,8 +335,13 @@ def _reject_out(row: Reject) -> dict[str, Any]:
 def list_feeds(request: HttpRequest) -> Any:
     """Every feed that the node reads, and when each last brought something. There are few hundred: no pages."""
     known = queries.files_by_feed(asker(request))
-    found = sorted(feeds.catalogue().feeds, key=lambda feed: feed.code)
+    found = sorted(_feeds(request), key=lambda feed: feed.code)
     return {"results": [_feed_out(feed, known.get(feed.code, {})) for feed in found]}
+
+
+def _feeds(request: HttpRequest) -> list[Feed]:
+    """The product's feeds, and the own ones of the asker's states."""
+    return own_feeds.known(own_feeds.states_of(asker(request))).feeds
 
 
 def _feed_out(feed: Feed, seen: dict[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import Any
 
 from django.utils import timezone
 
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.classes import CLASSES
 from atalaya.apps.events.meanings import stand
 from atalaya.apps.registry.models import Sector
 from atalaya.apps.registry.queries import Asker, visible_to
-from atalaya.core import feeds
 from atalaya.core.store.ask import (
     EVERYTHING,
     Is,
@@ -67,6 +67,11 @@ class Names:
         """UUID -> name, sector and whether it is critical, of every organisation that the person may see."""
         rows = visible_to(self._user).values_list("pk", "name", "sector", "critical")
         return {str(pk): (name, sector, critical) for pk, name, sector, critical in rows}
+
+    @property
+    def states(self) -> frozenset[str]:
+        """States whose own feeds the person may name."""
+        return own_feeds.states_of(self._user)
 
     def look(self, field: str, value: Value) -> Iterable[str]:
         """See `resolving.Look`."""
@@ -134,11 +139,12 @@ def understood(node: Node, user: Asker, *, usual: bool = True) -> Line:
 
     Raises Problem for a class, feed or organisation that nothing has, where a near one is known.
     """
+    names = Names(user)
     for leaf in leaves(node):
-        _known(leaf)
+        _known(leaf, names)
     if usual and not bounded(node):
         node = every([node, term("since", f"{USUAL_DAYS}d")])
-    asked = resolve(node, timezone.localtime(), Names(user).look, stand)
+    asked = resolve(node, timezone.localtime(), names.look, stand)
     return Line(node, {**asked.fields, "where": asked.where})
 
 
@@ -152,7 +158,7 @@ def condition(text: str, names: Names, *, checked: bool = False) -> Node:
     node = parse(text)
     for leaf in leaves(node):
         if checked:
-            _known(leaf)
+            _known(leaf, names)
         if isinstance(leaf, Is) and leaf.field in NOT_IN_RULES:
             at, end = leaf.values[0].span
             raise Problem(problem.RULE, at=at, end=end, field=leaf.field)
@@ -164,11 +170,15 @@ def read(text: str, user: Asker, *, usual: bool = True) -> Line:
     return understood(parse(text), user, usual=usual)
 
 
-def _known(leaf: Is | Word) -> None:
+def _known(leaf: Is | Word, names: Names) -> None:
     """Raises Problem for a code that is not known when a near one is: a slip of the finger finds nothing for ever."""
     if isinstance(leaf, Word) or leaf.field not in ("class", "feed"):
         return
-    codes = list(CLASSES) if leaf.field == "class" else [feed.code for feed in feeds.catalogue().feeds]
+    codes = (
+        list(CLASSES)
+        if leaf.field == "class"
+        else [feed.code for feed in own_feeds.known(names.states).feeds]
+    )
     for value in leaf.values:
         if value.exact or value.wild or value.nothing or value.text.lower() in codes:
             continue

@@ -20,7 +20,7 @@ FORMULA = f"^[{re.escape(''.join(safe_csv.DANGEROUS))}]"
 """Starts of a cell that a spreadsheet takes for a formula."""
 
 TO_INTELMQ: dict[str, dict[str, str]] = {
-    "tlp": {"clear": "WHITE", "white": "WHITE", "amber+strict": "RED"},
+    "tlp": {"clear": "WHITE", "green": "GREEN", "amber": "AMBER", "amber+strict": "RED", "red": "RED"},
     "classification.type": {
         "blocklist": "blacklist", "unauthorised-use-of-resources": "unauthorized-use-of-resources",
     },

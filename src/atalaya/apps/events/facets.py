@@ -10,6 +10,7 @@ import polars as pl
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.asking import Names
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.forms import feed_choices
@@ -65,7 +66,7 @@ class Labels:
 
     def __init__(self, user: Asker) -> None:
         self._names = Names(user)
-        self._feeds = dict(feed_choices())
+        self._feeds = dict(feed_choices(own_feeds.states_of(user)))
         self._by_field: Mapping[str, Callable[[Any], str | None]] = {
             "class": class_name,
             "severity": lambda value: str(SEVERITY_NAMES.get(value, value)),

@@ -13,14 +13,13 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from atalaya.apps.events import own_feeds, words
-from atalaya.apps.events.asking import USUAL_DAYS, read
+from atalaya.apps.events import own_feeds
+from atalaya.apps.events.asking import USUAL_DAYS
 from atalaya.apps.events.classes import CLASSES
 from atalaya.apps.registry.models import Organisation
-from atalaya.apps.registry.queries import Asker, scope_of, visible_to
+from atalaya.apps.registry.queries import Asker, visible_to
 from atalaya.core import limits
 from atalaya.core.schema.columns import SEVERITIES
-from atalaya.core.store.ask import Problem
 
 DAYS = (MinValueValidator(date(1970, 1, 1)), MaxValueValidator(date(2999, 12, 31)))
 """Days that can be asked for: further out, a day more or a time zone less is no date any more."""
@@ -79,7 +78,7 @@ class EventFilter(forms.Form):
         fields: dict[str, Any] = self.fields
         fields["organisation"].queryset = visible_to(user).order_by("name")
         fields["type"].choices = [("", _("All")), *sorted(CLASSES.items(), key=lambda one: str(one[1]))]
-        self.states = scope_of(user).states if staff else frozenset()
+        self.states = own_feeds.states_of(user) if staff else frozenset()
         fields["feed"].choices = [("", _("All")), *feed_choices(self.states)]
         fields["severity"].choices = [("", _("All")), *((name, _(name)) for name in reversed(SEVERITIES[1:]))]
         if not staff:
@@ -217,36 +216,3 @@ class AgainForm(forms.Form):
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields
         fields["feed"].choices = [("", _("Find out")), *feed_choices(states)]
-
-
-class QuestionForm(forms.Form):
-    """A question to keep: its name and line, who sees it, and whether new events that answer it raise an alarm."""
-
-    name = forms.CharField(label=_("Name"), max_length=120)
-    line = forms.CharField(label=_("Question"), max_length=2000, widget=forms.TextInput({"class": "code"}))
-    note = forms.CharField(
-        label=_("Note"), required=False, max_length=2000, widget=forms.Textarea({"rows": 3})
-    )
-    shared = forms.BooleanField(label=_("Share it with the team"), required=False)
-    alarm = forms.BooleanField(label=_("Tell me when new events answer it"), required=False)
-    quiet_hours = forms.IntegerField(
-        label=_("Hours of quiet after an alarm"), min_value=1, max_value=24 * 30, initial=24
-    )
-
-    def __init__(self, *args: Any, user: Asker, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user = user
-
-    def clean_line(self) -> str:
-        text = str(self.cleaned_data["line"])
-        try:
-            read(text, self.user)
-        except Problem as problem:
-            raise forms.ValidationError(words.problem(problem)) from problem
-        return text
-
-
-class MuteForm(forms.Form):
-    """For how long a question's alarm is quiet."""
-
-    days = forms.IntegerField(label=_("Days"), min_value=0, max_value=365, initial=7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from atalaya.apps.events import actions, drop
 from atalaya.apps.events.marks import actions as marks
+from atalaya.apps.events.saved import actions as saved
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.jobs.actions import hears, job, periodic
 
@@ -49,14 +50,14 @@ def compact() -> None:
 @job("events.ask_alarms")
 def ask_alarms(*, ingest: str, new_findings: int = 0) -> None:
     """Ask a new file the questions that people keep with an alarm."""
-    actions.ask_alarms(ingest)
+    saved.ask_alarms(ingest)
 
 
 @periodic(hours=1)
 @job("events.raise_alarms")
 def raise_alarms() -> None:
     """Raise the alarms whose quiet time is over."""
-    actions.raise_alarms()
+    saved.raise_alarms()
 
 
 @hears("events.added")

@@ -200,8 +200,7 @@ def _needs_a_look(source: QuerySet[Ingest], value: str) -> QuerySet[Ingest]:
 
 def _feed_name(ingest: Ingest) -> str:
     """What people call the feed; its code where the node no longer knows it."""
-    feed = own_feeds.of_any_state(ingest.feed)
-    return feed.name if feed else ingest.feed
+    return own_feeds.name_of(ingest.feed)
 
 
 def _row_css(ingest: Ingest) -> str:

@@ -7,11 +7,18 @@ from functools import lru_cache
 from uuid import UUID
 
 from atalaya.apps.events.models import OwnFeed
+from atalaya.apps.registry.queries import Asker, scope_of
 from atalaya.core import feeds
 from atalaya.core.feeds import Catalogue, Feed
 from atalaya.core.feeds.loader import feed_of_text
 
 Version = tuple[UUID, int]
+
+
+def states_of(user: Asker) -> frozenset[str]:
+    """The states whose own feeds a person may choose: those of their teams. Members of organisations see none."""
+    scope = scope_of(user)
+    return frozenset(scope.states) if scope.organisations is None else frozenset()
 
 
 def known(states: Iterable[str]) -> Catalogue:
@@ -35,3 +42,9 @@ def of_any_state(code: str) -> Feed | None:
     except KeyError:
         own = OwnFeed.objects.filter(code=code).values_list("text", flat=True).first()
         return feed_of_text(own, code) if own else None
+
+
+def name_of(code: str) -> str:
+    """What people call the feed with this code; the code itself where the node no longer knows it."""
+    feed = of_any_state(code)
+    return feed.name if feed else code

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from atalaya.apps.events.alarms import with_unseen
 from atalaya.apps.events.models import Finding, Ingest, OwnFeed, SavedQuestion
+from atalaya.apps.events.saved.alarms import with_unseen
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.people.models import User
 from atalaya.apps.registry.queries import Asker, Scope, scope_of

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from atalaya.apps.events import queries
+from atalaya.apps.events import own_feeds, queries
 from atalaya.apps.events.asking import Names, exactly, understood
 from atalaya.apps.events.classes import CLASSES, class_name
 from atalaya.apps.events.forms import feed_choices
@@ -69,7 +69,7 @@ def _values(user: User, field: str) -> Iterable[tuple[str, str]]:
             return [(code, class_name(code)) for code in CLASSES]
         case "feed":
             used = queries.files_by_feed(user)
-            return [(code, name) for code, name in feed_choices() if code in used]
+            return [(code, name) for code, name in feed_choices(own_feeds.states_of(user)) if code in used]
         case "org":
             return [("none", ""), *((name, "") for name, _, _ in sorted(Names(user).known.values()))]
         case "sector":

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from atalaya.apps.events import views, views_explorer, views_feeds, views_files, views_saved
+from atalaya.apps.events import views, views_explorer, views_feeds, views_files
 from atalaya.apps.events.marks import views as marks
 from atalaya.apps.events.rules import views as rules
+from atalaya.apps.events.saved import views as saved
 
 
 class FindingKey:
@@ -45,12 +46,12 @@ urlpatterns = [
     path("how/", views_explorer.how, name="how"),
     path("compare/", views_explorer.compare, name="compare"),
     path("story/", views_explorer.story, name="story"),
-    path("saved/", views_saved.saved, name="saved"),
-    path("saved/add/", views_saved.keep, name="keep"),
-    path("saved/<uuid:pk>/", views_saved.question, name="question"),
-    path("saved/<uuid:pk>/seen/", views_saved.seen, name="question_seen"),
-    path("saved/<uuid:pk>/mute/", views_saved.mute, name="question_mute"),
-    path("saved/<uuid:pk>/remove/", views_saved.remove, name="question_remove"),
+    path("saved/", saved.saved, name="saved"),
+    path("saved/add/", saved.keep, name="keep"),
+    path("saved/<uuid:pk>/", saved.question, name="question"),
+    path("saved/<uuid:pk>/seen/", saved.seen, name="question_seen"),
+    path("saved/<uuid:pk>/mute/", saved.mute, name="question_mute"),
+    path("saved/<uuid:pk>/remove/", saved.remove, name="question_remove"),
     path("of/<sha256:raw_file>/<int:raw_row>/", views.event, name="event"),
     path("findings/", views.findings, name="findings"),
     path("findings/mark/", marks.mark, name="mark"),

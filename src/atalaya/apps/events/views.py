@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from atalaya.apps.events import asking, extras, own_feeds, queries, raw, reading, stories
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.details import fields_of
+from atalaya.apps.events.forms import feed_choices
 from atalaya.apps.events.listing import FINDINGS, finding_url, organisation_url, with_exploited
 from atalaya.apps.events.marks.actions import MARKABLE
 from atalaya.apps.events.marks.forms import AnswerForm, MarkForm
@@ -128,7 +129,8 @@ def _original(found: dict[str, Any]) -> list[tuple[str, str]]:
 def findings(request: HttpRequest) -> HttpResponseBase:
     """What owners have to fix."""
     user = asker(request)
-    listing = FINDINGS if has(user, Right.MARK_FINDINGS) else FINDINGS.without("pick")
+    listing = FINDINGS.offering(feed=feed_choices(own_feeds.states_of(user)))
+    listing = listing if has(user, Right.MARK_FINDINGS) else listing.without("pick")
     listing = with_exploited(listing, reference.kev())
     rows = with_word(queries.findings_visible_to(user))
     return listing.page(request, rows, title=_("Findings"), template="events/findings.html")

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,10 +14,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from atalaya.apps.events import actions, own_feeds, queries, words
+from atalaya.apps.events import own_feeds, queries, words
 from atalaya.apps.events.classes import class_name
-from atalaya.apps.events.forms_feeds import MappingForm, SampleForm
 from atalaya.apps.events.models import OwnFeed
+from atalaya.apps.events.own import actions
+from atalaya.apps.events.own.forms import MappingForm, SampleForm
+from atalaya.apps.events.staff import staff_only
 from atalaya.apps.people.rights import Right, asker, needs
 from atalaya.core.errors import AtalayaError, BadInput
 from atalaya.core.feeds import Catalogue, Feed
@@ -41,16 +42,11 @@ ALIKE = ("feed.", "classification.taxonomy", "classification.type", "severity", 
 """Fields that are the same in every row of a sample: they are not worth a column."""
 
 
-def _staff_only(request: HttpRequest) -> None:
-    if not queries.is_staff(asker(request)):
-        raise PermissionDenied
-
-
 @require_GET
 @needs(Right.READ_EVENTS)
 def feeds_page(request: HttpRequest) -> HttpResponse:
     """The feeds that this node reads, and when each last brought something."""
-    _staff_only(request)
+    staff_only(request)
     text, used = request.GET.get("text", "").strip().lower(), bool(request.GET.get("used"))
     known = queries.files_by_feed(asker(request))
     fitting = [
@@ -65,7 +61,7 @@ def feeds_page(request: HttpRequest) -> HttpResponse:
 
 
 def _known(request: HttpRequest) -> Catalogue:
-    return own_feeds.known(queries.scope_of(asker(request)).states)
+    return own_feeds.known(own_feeds.states_of(asker(request)))
 
 
 def _sorted_feeds(request: HttpRequest) -> list[Feed]:
@@ -100,7 +96,7 @@ def _add_source_url(feed: Feed) -> str:
 @needs(Right.READ_EVENTS)
 def feed(request: HttpRequest, code: str) -> HttpResponse:
     """One feed: what it is, what each of its columns means, its example, and what it brought."""
-    _staff_only(request)
+    staff_only(request)
     found, own = _feed(request, code)
     names = [one for one in (found.layout or found.columns) if one in found.columns]
     context = {
@@ -178,7 +174,7 @@ def _shown(value: Any) -> str:
 @needs(Right.READ_EVENTS)
 def feed_file(request: HttpRequest, code: str) -> HttpResponse:
     """The declaration as a TOML file."""
-    _staff_only(request)
+    staff_only(request)
     found, own = _feed(request, code)
     path = FOLDER / f"{found.code}.toml"
     if own is None and not path.exists():
@@ -192,7 +188,7 @@ def feed_file(request: HttpRequest, code: str) -> HttpResponse:
 @needs(Right.WRITE_FEEDS)
 def new_feed(request: HttpRequest) -> HttpResponse:
     """From a sample to a feed: paste, choose, test, save. Nothing is kept between the steps but what the page holds."""
-    _staff_only(request)
+    staff_only(request)
     form = SampleForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -207,7 +203,7 @@ def new_feed(request: HttpRequest) -> HttpResponse:
 @needs(Right.WRITE_FEEDS)
 def change_feed(request: HttpRequest, code: str) -> HttpResponse:
     """The same page for a feed that is there already."""
-    _staff_only(request)
+    staff_only(request)
     own = get_object_or_404(queries.own_feeds_visible_to(asker(request)), code=code)
     declared = feed_of_text(own.text, own.code)
     found = guess(own.sample.encode())
@@ -273,7 +269,7 @@ def _saved(request: HttpRequest, text: str, sample: str, own: OwnFeed | None) ->
 @needs(Right.WRITE_FEEDS)
 def remove_feed(request: HttpRequest, code: str) -> HttpResponse:
     """Delete an own feed that was never used."""
-    _staff_only(request)
+    staff_only(request)
     own = get_object_or_404(queries.own_feeds_visible_to(asker(request)), code=code)
     try:
         actions.remove_feed(own, by=asker(request))

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,21 +14,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from atalaya.apps.events import actions, own_feeds, queries, raw, words
-from atalaya.apps.events.forms import AgainForm, UploadForm
+from atalaya.apps.events.forms import AgainForm, UploadForm, feed_choices
 from atalaya.apps.events.listing import FILES
 from atalaya.apps.events.models import Ingest
 from atalaya.apps.events.rules.queries import hits_of
+from atalaya.apps.events.staff import staff_only
 from atalaya.apps.people.rights import Right, asker, needs
 from atalaya.core.errors import BadInput
 from atalaya.web import safe_csv
 from atalaya.web.templatetags.ui import number, when
 
 REJECTS_PER_PAGE = 50
-
-
-def _staff_only(request: HttpRequest) -> None:
-    if not queries.is_staff(asker(request)):
-        raise PermissionDenied
 
 
 def _ingest(request: HttpRequest, pk: UUID) -> Ingest:
@@ -40,9 +35,11 @@ def _ingest(request: HttpRequest, pk: UUID) -> Ingest:
 @needs(Right.READ_EVENTS)
 def files(request: HttpRequest) -> HttpResponseBase:
     """The files that came in."""
-    _staff_only(request)
-    return FILES.page(
-        request, queries.ingests_visible_to(asker(request)), title=_("Files"), template="events/files.html"
+    staff_only(request)
+    user = asker(request)
+    listing = FILES.offering(feed=feed_choices(own_feeds.states_of(user)))
+    return listing.page(
+        request, queries.ingests_visible_to(user), title=_("Files"), template="events/files.html"
     )
 
 
@@ -126,7 +123,7 @@ def try_again(request: HttpRequest, pk: UUID) -> HttpResponse:
 @needs(Right.WRITE_EVENTS)
 def upload(request: HttpRequest) -> HttpResponse:
     """Add files: each is received by itself, and one that is refused does not hold up the others."""
-    _staff_only(request)
+    staff_only(request)
     states = [queries.state_of(asker(request))]
     form = UploadForm(request.POST or None, request.FILES or None, states=states)
     results = []

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import PermissionDenied
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -24,6 +24,7 @@ from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.models import Finding
 from atalaya.apps.events.queries import findings_visible_to, is_staff
 from atalaya.apps.events.rules.queries import of_event
+from atalaya.apps.events.staff import staff_only
 from atalaya.apps.notices import actions, keys, letter, outbox, queries
 from atalaya.apps.notices.forms import HoldForm, ReleaseForm
 from atalaya.apps.notices.listing import NOTICES
@@ -162,14 +163,7 @@ def release(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Let a held notice go on."""
     found = _notice(request, pk)
     form = ReleaseForm(request.POST, notice=found)
-    if not form.is_valid():
-        return _incomplete(request, found)
-    return _act(
-        request,
-        found,
-        lambda: actions.release(found, by=asker(request), **form.cleaned_data),
-        _("The notice goes on."),
-    )
+    return _decide(request, found, form, actions.release, _("The notice goes on."))
 
 
 @require_POST
@@ -177,15 +171,7 @@ def release(request: HttpRequest, pk: UUID) -> HttpResponse:
 def hold(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Keep a notice back."""
     found = _notice(request, pk)
-    form = HoldForm(request.POST)
-    if not form.is_valid():
-        return _incomplete(request, found)
-    return _act(
-        request,
-        found,
-        lambda: actions.hold(found, by=asker(request), **form.cleaned_data),
-        _("The notice is held back."),
-    )
+    return _decide(request, found, HoldForm(request.POST), actions.hold, _("The notice is held back."))
 
 
 @require_POST
@@ -193,12 +179,7 @@ def hold(request: HttpRequest, pk: UUID) -> HttpResponse:
 def send_now(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Do not wait for the notice's time."""
     found = _notice(request, pk)
-    return _act(
-        request,
-        found,
-        lambda: actions.send_now(found, by=asker(request)),
-        _("The notice leaves within a minute."),
-    )
+    return _act(request, found, actions.send_now, _("The notice leaves within a minute."))
 
 
 @require_POST
@@ -206,26 +187,28 @@ def send_now(request: HttpRequest, pk: UUID) -> HttpResponse:
 def send_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Send once more what failed or has arrived."""
     found = _notice(request, pk)
-    return _act(
-        request,
-        found,
-        lambda: actions.send_again(found, by=asker(request)),
-        _("The notice leaves within a minute."),
-    )
+    return _act(request, found, actions.send_again, _("The notice leaves within a minute."))
 
 
-def _act(request: HttpRequest, found: Notice, action: Callable[[], Notice], done: str) -> HttpResponse:
+def _decide(
+    request: HttpRequest, found: Notice, form: Form, action: Callable[..., Notice], done: str
+) -> HttpResponse:
+    """Do what a form has the reasons for."""
+    if not form.is_valid():
+        messages.error(request, _("Write the reason, and tick what the decision rests on."))
+        return redirect("notices:notice", found.pk)
+    return _act(request, found, action, done, **form.cleaned_data)
+
+
+def _act(
+    request: HttpRequest, found: Notice, action: Callable[..., Notice], done: str, **told: Any
+) -> HttpResponse:
     try:
-        found = action()
+        found = action(found, by=asker(request), **told)
     except AtalayaError as error:
         messages.error(request, str(error))
     else:
         messages.success(request, done)
-    return redirect("notices:notice", found.pk)
-
-
-def _incomplete(request: HttpRequest, found: Notice) -> HttpResponse:
-    messages.error(request, _("Write the reason, and tick what the decision rests on."))
     return redirect("notices:notice", found.pk)
 
 
@@ -242,8 +225,7 @@ def rows(request: HttpRequest, pk: UUID) -> HttpResponse:
 def message(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The message exactly as it is sent, for the team: with it anybody can check the signature."""
     found = _notice(request, pk)
-    if not is_staff(asker(request)):
-        raise PermissionDenied
+    staff_only(request)
     return _file(found, "eml", f"{found.reply_token}.eml", "application/octet-stream")
 
 

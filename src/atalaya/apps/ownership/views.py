@@ -6,13 +6,12 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from atalaya.apps.events.queries import is_staff
+from atalaya.apps.events.staff import staff_only
 from atalaya.apps.ownership import actions, queries
 from atalaya.apps.ownership.listing import ATTRIBUTIONS
 from atalaya.apps.people.rights import Right, asker, has, needs
@@ -23,8 +22,7 @@ from atalaya.core.errors import AtalayaError
 @needs(Right.READ_REGISTRY)
 def attributions(request: HttpRequest) -> HttpResponseBase:
     """What changed networks would change, or have changed, in the past."""
-    if not is_staff(asker(request)):
-        raise PermissionDenied
+    staff_only(request)
     return ATTRIBUTIONS.page(request, queries.visible_to(asker(request)), title=_("Owners of the past"))
 
 

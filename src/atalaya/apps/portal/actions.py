@@ -5,10 +5,8 @@ A delivery's bytes stand, and what the webhook knows is noted, in one transactio
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
+import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -29,6 +27,7 @@ from atalaya.apps.records.actions import record
 from atalaya.apps.registry import actions as registry
 from atalaya.apps.registry.models import Contact, Network, Organisation
 from atalaya.apps.registry.queries import scope_of, visible_to
+from atalaya.core.crypto import sealing
 from atalaya.core.errors import AtalayaError, BadInput, NotAllowed, Temporary
 from atalaya.wire import webhook
 from atalaya.wire.guard import Guard
@@ -186,10 +185,14 @@ def _answer(proposal: Proposal, status: str, words: str, *, by: User) -> None:
 
 
 def secret_of(hook: Webhook) -> str:
-    """The signing secret of a webhook: derived from the node's own key, so that none is kept in the database."""
-    seed = f"webhook:{hook.pk}:{hook.generation}".encode()
-    digest = hmac.new(settings.SECRET_KEY.encode(), seed, hashlib.sha256).digest()
-    return "whs_" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    """The signing secret of a webhook. Raises AtalayaError."""
+    return sealing.unseal(hook.sealed, hook.pk, key=settings.SECRET_KEY)
+
+
+def _new_secret(hook: Webhook) -> str:
+    secret = f"whs_{secrets.token_urlsafe(32)}"
+    hook.sealed = sealing.seal(secret, hook.pk, key=settings.SECRET_KEY)
+    return secret
 
 
 @transaction.atomic
@@ -203,7 +206,9 @@ def add_webhook(organisation: Organisation, *, by: User, url: str) -> tuple[Webh
     parts = webhook.checked(url)
     if len(url) > 500:
         raise BadInput(_("Write at most %(most)s characters.") % {"most": 500})
-    hook = Webhook.objects.create(organisation=organisation, url=url.strip(), created_by=by)
+    hook = Webhook(organisation=organisation, url=url.strip(), created_by=by)
+    secret = _new_secret(hook)
+    hook.save(force_insert=True)
     while known := messages.differences(hook):
         _note(hook, known)
     record(
@@ -213,17 +218,17 @@ def add_webhook(organisation: Organisation, *, by: User, url: str) -> tuple[Webh
         state=organisation.state_id,
         detail={"host": parts.hostname},
     )
-    return hook, secret_of(hook)
+    return hook, secret
 
 
 @transaction.atomic
 def renew_secret(hook: Webhook, *, by: User) -> str:
     """Make a new secret, which is returned; the old one ends at once. Raises NotAllowed."""
     _allow_hook(hook, by)
-    hook.generation += 1
-    hook.save(update_fields=["generation"])
+    secret = _new_secret(hook)
+    hook.save(update_fields=["sealed"])
     record("portal.webhook.renewed", by=by, target=hook, state=hook.organisation.state_id)
-    return secret_of(hook)
+    return secret
 
 
 @transaction.atomic

@@ -65,7 +65,7 @@ class Proposal(models.Model):
 
 
 class Webhook(models.Model):
-    """An address of an organisation that wants to be told by machine. Its signing secret is derived, not kept."""
+    """An address of an organisation that wants to be told by machine. Its signing secret is kept sealed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(
@@ -76,7 +76,7 @@ class Webhook(models.Model):
     )
     url = models.CharField(_("address"), max_length=500)
     active = models.BooleanField(_("active"), default=True)
-    generation = models.PositiveIntegerField(default=1, help_text="Grows when a new secret is made.")
+    sealed = models.TextField(help_text="The signing secret, encrypted.")
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"

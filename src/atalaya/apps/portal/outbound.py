@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.models import Finding
 from atalaya.apps.events.tables import event_table
-from atalaya.core import feeds, marking
+from atalaya.core import marking
 from atalaya.core.marking import Audience, Kind
 from atalaya.core.store import Question
 
@@ -17,7 +18,8 @@ OWNER = Audience(Kind.OWNER, needs_to_know=True)
 
 def markings(findings: Iterable[Finding]) -> dict[int, str]:
     """Finding key -> the strictest marking of its events; where they carry none, that of the feed; else red."""
-    declared = {feed.code: feed.tlp for feed in feeds.catalogue().feeds}
+    findings = list(findings)
+    declared = {feed.code: feed.tlp for feed in own_feeds.known({one.state for one in findings}).feeds}
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for one in findings:
         groups.setdefault((one.state, str(one.organisation_id), one.type), []).append(one)

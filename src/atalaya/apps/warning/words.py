@@ -12,10 +12,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from atalaya.apps.events import own_feeds
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.registry.models import Organisation, Sector
 from atalaya.apps.warning.models import Alarm, Dimension, Kind
-from atalaya.core import feeds
 from atalaya.core.analysis.novelty import FORGOTTEN
 from atalaya.web.numbers import decimal_point
 from atalaya.web.templatetags.ui import number
@@ -56,7 +56,7 @@ def value_name(dimension: str, value: str, organisations: Mapping[str, str]) -> 
     if dimension == Dimension.SECTOR:
         return str(dict(Sector.choices).get(value, value))
     if dimension == Dimension.FEED:
-        return next((feed.name for feed in feeds.catalogue().feeds if feed.code == value), value)
+        return own_feeds.name_of(value)
     return value
 
 

@@ -6,6 +6,8 @@ column back untouched where every value is canonical already, which is the commo
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import json
 import re
@@ -27,9 +29,13 @@ OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 IPV4 = rf"^(?:{OCTET}\.){{3}}{OCTET}$"
 LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 FQDN = rf"^(?:{LABEL}\.)+(?:[a-z]|[a-z][a-z0-9-]{{0,61}}[a-z0-9])$"
+REQUEST = r"^[A-Z]{3,20} (/\S*)(?: HTTP/[0-9.]+)?$"
+"""The request line of HTTP, of which a report may have cut the end."""
 URL = r"^[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/?#]+[^\s]*$"
 CVE = re.compile(r"cve-?(\d{4})-?(\d{4,7})(?!\d)", re.IGNORECASE)
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+WINDOWS_1970 = 116_444_736_000_000_000
+"""1970-01-01 in ticks of 100 nanoseconds since 1601-01-01."""
 TRUE = frozenset({"true", "y", "yes", "1", "enabled", "t", "on"})
 FALSE = frozenset({"false", "n", "no", "0", "disabled", "f", "off"})
 
@@ -39,8 +45,8 @@ class Cast:
     """One named cast.
 
     dtype: what it gives. reason: why a row is rejected when a required value fails. nothing: values that mean
-    "no value". partial: it takes out a part of the text (or nothing) and cannot fail. beside: it needs the column
-    that the target's argument names.
+    "no value". partial: it takes something out of the text, and to find nothing is no failure. beside: it needs the
+    column that the target's argument names.
     """
 
     function: Function
@@ -192,12 +198,22 @@ def moment(column: pl.Series) -> pl.Series:
         utc = column.str.replace(r"^(\S{10})T(\S{8})(?:Z|\+00:00)?$", "$1 $2")
         time = utc.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us", time_zone="UTC")
     if time.null_count() > column.null_count():
+        http = column.str.to_datetime(
+            "%a, %d %b %Y %H:%M:%S GMT", strict=False, time_unit="us", time_zone="UTC", cache=False
+        )
+        time = http.zip_with(time.is_null(), time)
+    if time.null_count() > column.null_count():
         rest = time.is_null() & column.is_not_null()
         odd = column.filter(rest)
         old = odd.unique()
         new = pl.Series([_moment(text) for text in old.to_list()], dtype=TIME)
         time = time.scatter(rest.arg_true(), odd.replace_strict(old, new, default=None, return_dtype=TIME))
     return _in_range(time)
+
+
+def iso(column: pl.Series) -> pl.Series:
+    """Times as text in one form, for `extra`, whose values have no types of their own."""
+    return moment(column).dt.strftime("%Y-%m-%dT%H:%M:%S%.f+00:00")
 
 
 def _epoch(per_second: int) -> Function:
@@ -210,6 +226,14 @@ def _epoch(per_second: int) -> Function:
         )
 
     return cast
+
+
+def filetime(column: pl.Series) -> pl.Series:
+    """Times in ticks of 100 nanoseconds since 1601, as Windows counts them."""
+    ticks = whole(column)
+    good = (ticks >= WINDOWS_1970) & (ticks < 2**62)
+    micros = (ticks.set(~good, None) - WINDOWS_1970) // 10
+    return _in_range(micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
 
 
 def _domain(text: str) -> str | None:
@@ -275,16 +299,31 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
+def _base64(text: str) -> str:
+    """The text where it is base64 already, else its bytes in base64."""
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return base64.b64encode(text.encode()).decode()
+    return text
+
+
+def request_line(column: pl.Series) -> pl.Series:
+    """Request lines of HTTP; nothing for what is none."""
+    return matching(REQUEST, lambda _: None)(column)
+
+
 def url(column: pl.Series) -> pl.Series:
     """Whole URLs, with scheme and host."""
     return matching(URL, lambda _: None)(column)
 
 
 def url_of_host(column: pl.Series, host: pl.Series) -> pl.Series:
-    """URLs from a column with whole URLs or only paths, and a column with the host."""
+    """URLs from a column with whole URLs, only paths or request lines, and a column with the host."""
+    path = column.str.replace(REQUEST, "$1")
     composed = pl.select(
-        pl.when(column.str.contains("^/"))
-        .then(pl.concat_str(pl.lit("http://"), host.str.strip_chars(), column))
+        pl.when(path.str.contains("^/"))
+        .then(pl.concat_str(pl.lit("http://"), host.str.strip_chars(), path))
         .otherwise(column)
     ).to_series()
     return url(composed)
@@ -300,7 +339,8 @@ def _host(column: pl.Series) -> pl.Series:
 
 
 def ip_in(column: pl.Series) -> pl.Series:
-    """The address in a URL or in `address:port`, or the bare address."""
+    """The address in a URL or in `address:port`, or the bare address; the first of several with blanks between."""
+    column = column.str.strip_chars().str.extract(r"^(\S+)")
     found = _host(column)
     bare = column.str.contains(r"^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$")
     return address(pl.select(pl.when(bare).then(column).otherwise(found)).to_series())
@@ -333,8 +373,10 @@ CASTS: dict[str, Cast] = {
     "text": Cast(text),
     "lower": Cast(by_value(_lower)),
     "time": Cast(moment, TIME, reasons.TIME),
+    "iso": Cast(iso, reason=reasons.TIME),
     "epoch": Cast(_epoch(1), TIME, reasons.TIME),
     "epoch_ms": Cast(_epoch(1000), TIME, reasons.TIME),
+    "filetime": Cast(filetime, TIME, reasons.TIME),
     "ip": Cast(address, reason=reasons.ADDRESS),
     "network": Cast(by_value(_network), reason=reasons.NETWORK, beside=network_of_mask),
     "ip_in": Cast(ip_in, partial=True),
@@ -348,6 +390,8 @@ CASTS: dict[str, Cast] = {
     "bool": Cast(boolean, pl.Boolean()),
     "fqdn": Cast(matching(FQDN, _domain, longest=253)),
     "url": Cast(url, beside=url_of_host),
+    "request_line": Cast(request_line, partial=True),
+    "base64": Cast(by_value(_base64)),
     "md5": Cast(_hex(32)),
     "sha1": Cast(_hex(40)),
     "sha256": Cast(_hex(64)),

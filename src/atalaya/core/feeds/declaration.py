@@ -14,7 +14,8 @@ from atalaya.core.formats.shape import Shape
 class Target:
     """Where one column's value goes: an IDF field or `extra.KEY`, through a named cast.
 
-    `argument` names another column that the cast may look at (`url http_host`).
+    `argument` names other columns that the cast may look at, of which the first with a value counts
+    (`url http_host hostname`).
     """
 
     field: str
@@ -74,6 +75,8 @@ class Feed:
     """IDF field -> value for every event whose columns do not say otherwise."""
     columns: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     """Column name -> targets. Other columns go to `extra` under their own name."""
+    parts: tuple[str, ...] = ()
+    """Columns that hold `KEY: value; KEY: value`: `COLUMN.KEY` is a column too."""
     layout: tuple[str, ...] = ()
     """The column names that the provider documents."""
     required: tuple[tuple[str, ...], ...] = ()

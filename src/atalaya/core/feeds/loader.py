@@ -24,7 +24,7 @@ CLASS = ("classification.taxonomy", "classification.type", "classification.ident
 FEED_KEYS: dict[str, type | tuple[type, ...]] = {
     "code": str, "name": str, "provider": str, "documentation": str, "format": str, "files": list,
     "signature": list, "required": list, "gone_after_days": int, "severity": str, "tlp": str, "class": list,
-    "application": str, "transport": str, "constants": dict, "idf": bool, "columns": dict, "when": list,
+    "application": str, "transport": str, "constants": dict, "idf": bool, "columns": dict, "parts": list, "when": list,
     "source": dict, "example": dict, "delimiter": str, "comment": str, "header": (str, list), "blanks": bool,
     "records": str,
 }  # fmt: skip
@@ -88,6 +88,7 @@ def _feed(table: Table, place: str) -> Feed:
         signature=tuple(frozenset(names) for names in table.get("signature", [])),
         constants=_constants(table, place),
         columns=_columns(table, place),
+        parts=tuple(table.get("parts", [])),
         layout=tuple(table.get("columns", {})),
         required=_required(table.get("required", []), place),
         when=_when(table.get("when", []), place),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import polars as pl
 
@@ -49,9 +51,15 @@ class Mapper:
     def __init__(self, feed: Feed, header: Sequence[str]) -> None:
         self._feed = feed
         order = {name: at for at, name in enumerate(feed.columns)}
-        names = sorted(
-            (name for name in header if name not in (ROW, REST)), key=lambda one: order.get(one, len(order))
-        )
+        there = [name for name in header if name not in (ROW, REST)]
+        self._parts = {
+            name: part
+            for part in feed.parts
+            if part in there
+            for name in feed.columns
+            if name.startswith(f"{part}.")
+        }
+        names = sorted((*there, *self._parts), key=lambda one: order.get(one, len(order)))
         self._columns = {name: self._targets(name) for name in names}
         self._sources = _sources(self._columns)
         self._constants = _constants(feed)
@@ -85,6 +93,9 @@ class Mapper:
         """Typed events and rejects of one batch."""
         frame, work = batch.rows, _Work(batch.rows.height)
         cells = {name: _without_blanks(frame[name]) for name in self._columns if name in frame.columns}
+        cells |= {
+            name: _part(cells[part], name.removeprefix(f"{part}.")) for name, part in self._parts.items()
+        }
         for name in cells:
             self._place(name, self._columns[name], cells, work)
         if REST in frame.columns:
@@ -101,18 +112,16 @@ class Mapper:
         column = cells[name]
         if column.null_count() == work.height:
             return
-        untaken: pl.Series | None = None
-        partial = True
+        untaken: list[pl.Series | None] = []
         for target in targets:
             cast = CASTS[target.cast]
             meant = _without(column, cast.nothing)
             values = _apply(cast, target, meant, cells)
-            bad = _failed(meant, values, cast)
-            untaken = _both(untaken, bad, first=partial)
-            partial = partial and cast.partial
-            self._give(name, target, values, bad, work)
-        if untaken is not None and untaken.any():
-            work.keep(targets[0].key or name, _only(column, untaken))
+            bad = _failed(meant, values)
+            untaken.append(bad)
+            self._give(name, target, values, None if cast.partial else bad, work)
+        if (left := _all(untaken)) is not None and left.any():
+            work.keep(targets[0].key or name, _only(column, left))
 
     def _give(self, name: str, target: Target, values: pl.Series, bad: pl.Series | None, work: _Work) -> None:
         """Give cast values to their field, or to `extra` where another column came first."""
@@ -142,7 +151,7 @@ class Mapper:
         events = pl.DataFrame([values.alias(name) for name, values in made.items()])
         events = events.with_columns(frame[ROW].alias("raw_row"))
         events = events.with_columns(**_filled(self._constants, made))
-        return events.with_columns(**_when(self._feed, cells)) if self._feed.when else events
+        return events.with_columns(**_when(self._feed, cells, events.columns)) if self._feed.when else events
 
     def _reject(
         self, events: pl.DataFrame, frame: pl.DataFrame, work: _Work
@@ -202,6 +211,11 @@ def _without_blanks(column: pl.Series) -> pl.Series:
     return column.set(empty, None) if empty.any() else column
 
 
+def _part(column: pl.Series, key: str) -> pl.Series:
+    """The value after `key:` in cells of the form `KEY: value; KEY: value`."""
+    return _without_blanks(column.str.extract(rf"(?:^|;)\s*{re.escape(key)}:([^;]*)").str.strip_chars())
+
+
 def _without(column: pl.Series, nothing: frozenset[str]) -> pl.Series:
     if not nothing:
         return column
@@ -210,24 +224,27 @@ def _without(column: pl.Series, nothing: frozenset[str]) -> pl.Series:
 
 
 def _apply(cast: Cast, target: Target, column: pl.Series, cells: Mapping[str, pl.Series]) -> pl.Series:
-    beside = cells.get(target.argument) if target.argument else None
-    if cast.beside is not None and beside is not None:
-        return cast.beside(column, beside)
+    beside = [cells[name] for name in target.argument.split() if name in cells]
+    if cast.beside is not None and beside:
+        return cast.beside(column, reduce(_first_of, beside))
     return cast.function(column)
 
 
-def _failed(column: pl.Series, values: pl.Series, cast: Cast) -> pl.Series | None:
+def _failed(column: pl.Series, values: pl.Series) -> pl.Series | None:
     """Mask of the cells that have text and gave no value; None where there is none."""
-    if cast.partial or values.null_count() == column.null_count():
+    if values.null_count() == column.null_count():
         return None
     return column.is_not_null() & values.is_null()
 
 
-def _both(before: pl.Series | None, now: pl.Series | None, *, first: bool) -> pl.Series | None:
-    """Cells that no target has taken so far."""
-    if first:
-        return now
-    return None if before is None or now is None else before & now
+def _all(masks: Iterable[pl.Series | None]) -> pl.Series | None:
+    """Where every mask is set; None where one is None or there are none."""
+    left: pl.Series | None = None
+    for mask in masks:
+        if mask is None:
+            return None
+        left = mask if left is None else left & mask
+    return left
 
 
 def _overlap(one: pl.Series, other: pl.Series) -> bool:
@@ -257,7 +274,7 @@ def _filled(constants: Mapping[str, str], made: Mapping[str, pl.Series]) -> dict
     return filled
 
 
-def _when(feed: Feed, cells: Mapping[str, pl.Series]) -> dict[str, pl.Expr]:
+def _when(feed: Feed, cells: Mapping[str, pl.Series], there: Sequence[str]) -> dict[str, pl.Expr]:
     """Constants that hold only in the rows whose column has a certain word."""
     changed: dict[str, pl.Expr] = {}
     for rule in feed.when:
@@ -265,7 +282,9 @@ def _when(feed: Feed, cells: Mapping[str, pl.Series]) -> dict[str, pl.Expr]:
             has = pl.lit(cells[rule.column].str.contains(rule.has, literal=True).fill_null(value=False))
             for one, text in rule.constants.items():
                 name = name_of(one)
-                changed[name] = pl.when(has).then(pl.lit(text)).otherwise(changed.get(name, pl.col(name)))
+                before = changed.get(name, pl.col(name) if name in there else pl.lit(None))
+                value = pl.lit(text).cast(BY_NAME[name].dtype)
+                changed[name] = pl.when(has).then(value).otherwise(before)
     return changed
 
 

@@ -40,6 +40,11 @@ class NamesOfState(Names):
         rows = Organisation.objects.filter(state=self._state).values_list("pk", "name", "sector", "critical")
         return {str(pk): (name, sector, critical) for pk, name, sector, critical in rows}
 
+    @property
+    def states(self) -> frozenset[str]:
+        """See `Names.states`."""
+        return frozenset({self._state})
+
 
 def rules_of(state: str) -> core.Rules:
     """The rules that decide on the events of a state now. A row that names what is gone fits nothing: its page says so."""

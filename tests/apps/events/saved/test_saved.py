@@ -12,15 +12,16 @@ from tests.apps.events.conftest import Take, line
 from tests.apps.events.test_views import BANK_HOST, FOREIGN_HOST, PORT_HOST
 from tests.world import World
 
-from atalaya.apps.events import actions, jobs, queries
+from atalaya.apps.events import jobs, queries
 from atalaya.apps.events.models import QuestionHit, SavedQuestion
+from atalaya.apps.events.saved import actions
 from atalaya.apps.records.models import Record
 from atalaya.core.store.ask import Problem
 
 
 def kept(world: World, **more: Any) -> SavedQuestion:
     values = {"name": "The port", "line": "org:port", "alarm": True, **more}
-    return actions.keep_question(by=world.handler, state="TT", **values)
+    return actions.keep(by=world.handler, state="TT", **values)
 
 
 def ring(world: World, user: Any) -> list[tuple[str, int]]:
@@ -43,7 +44,7 @@ def test_it_raises_an_alarm_for_new_events_once(owned: World, take: Take) -> Non
 def test_it_keeps_quiet_after_an_alarm_that_was_seen(owned: World, take: Take) -> None:
     question = kept(owned)
     actions.ask_alarms(take([line(PORT_HOST)], name="a").pk)
-    actions.change_question(question, by=owned.handler, seen_at=timezone.now())
+    actions.change(question, by=owned.handler, seen_at=timezone.now())
     assert ring(owned, owned.handler) == []
     actions.ask_alarms(take([line(PORT_HOST, port=1)], name="b").pk)
     assert ring(owned, owned.handler) == [], "within the quiet time"

@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
-from tests.apps.events.conftest import NOW, Take
+from tests.apps.events.conftest import NOW, Take, line
 from tests.world import World
 
-from atalaya.apps.events import actions, own_feeds
+from atalaya.apps.collection.forms import offered
+from atalaya.apps.events import asking, own_feeds
 from atalaya.apps.events.models import Ingest, OwnFeed
+from atalaya.apps.events.own import actions
+from atalaya.apps.events.suggestions import suggestions
 from atalaya.apps.records.models import Record
 from atalaya.core.errors import AtalayaError, NotAllowed
 from atalaya.core.feeds.checking import run_example
 from atalaya.core.feeds.loader import feed_of_text
+from atalaya.core.store.ask import Problem
 
 SAMPLE = f"When;Machine;P;Bot\n{NOW:%Y-%m-%d %H:%M:%S};192.0.2.7;443;Mirai\nnever;192.0.2.8;1;x\n"
 NEW = reverse("events:new_feed")
@@ -95,6 +99,67 @@ def test_it_shows_an_own_feed_to_its_state_and_lets_leads_change_it(
     assert (client.get(NEW).status_code == 200) is writes
     if who == "foreign_handler":
         assert "Quetzal" not in client.get(reverse("events:feeds")).content.decode()
+
+
+WHERE_CHOSEN: dict[str, tuple[str, dict[str, str]]] = {
+    "files": ("events:files", {}),
+    "findings": ("events:findings", {}),
+    "explorer": ("events:explorer", {}),
+    "upload": ("events:upload", {}),
+    "source": ("collection:add", {"kind": "http"}),
+}
+
+
+@pytest.mark.parametrize("place", WHERE_CHOSEN)
+@pytest.mark.parametrize(("who", "offered"), [("lead", True), ("foreign_handler", False)])
+def test_it_offers_an_own_feed_wherever_feeds_are_chosen(
+    owned: World, take: Take, place: str, who: str, offered: bool
+) -> None:
+    code = saved(owned).code
+    take(SAMPLE.encode(), name="whatever.csv")
+    take([line("203.0.113.5")], state="BB")
+    name, query = WHERE_CHOSEN[place]
+    page = owned.client(getattr(owned, who)).get(reverse(name), query).content.decode()
+    # The explorer offers only the feeds of which files have come.
+    assert ('<option value="abuse-ch-urlhaus"' in page) is (place != "explorer")
+    assert (f'<option value="{code}"' in page) is offered
+
+
+def test_it_offers_an_own_feed_to_no_member_of_an_organisation(owned: World, take: Take) -> None:
+    code = saved(owned).code
+    take([line("192.0.2.9")])
+    for url in (reverse("events:findings"), reverse("events:explorer")):
+        assert "Quetzal" not in owned.client(owned.member).get(url).content.decode()
+    assert suggestions(owned.member, "feed:tt-own") == []
+    with pytest.raises(Problem) as slip:
+        asking.read("feed:abuse-ch-urlhau", owned.member)
+    assert slip.value.meant == "abuse-ch-urlhaus"
+    asking.read(f"feed:{code}x", owned.member)
+
+
+def test_it_narrows_lists_to_an_own_feed(owned: World, take: Take) -> None:
+    code = saved(owned).code
+    take(SAMPLE.encode(), name="whatever.csv")
+    client = owned.client(owned.lead)
+    assert "whatever.csv" in client.get(reverse("events:files"), {"feed": code}).content.decode()
+    assert "192.0.2.7" in client.get(reverse("events:findings"), {"feed": code}).content.decode()
+    found = suggestions(owned.lead, "feed:tt-own")
+    assert [(one.line, one.label) for one in found] == [(f"feed:{code}", "Quetzal: Bots of Quetzal")]
+    assert suggestions(owned.foreign_handler, "feed:tt-own") == []
+
+
+def test_it_takes_a_slip_in_the_code_of_an_own_feed_for_one(owned: World) -> None:
+    code = saved(owned).code
+    with pytest.raises(Problem) as slip:
+        asking.read(f"feed:{code}x", owned.lead)
+    assert slip.value.meant == code
+    asking.read(f"feed:{code}", owned.lead)
+
+
+def test_it_offers_a_source_with_the_name_of_an_own_feed(owned: World) -> None:
+    code = saved(owned).code
+    assert offered("http", code, "TT").name == "Bots of Quetzal"
+    assert offered("http", code, "BB").feed == ""
 
 
 @pytest.mark.parametrize(

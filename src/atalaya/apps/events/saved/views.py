@@ -14,10 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from atalaya.apps.events import actions, asking, queries
-from atalaya.apps.events.forms import MuteForm, QuestionForm
+from atalaya.apps.events import asking, queries
 from atalaya.apps.events.models import QuestionHit, SavedQuestion
 from atalaya.apps.events.pivots import Pivot
+from atalaya.apps.events.saved import actions
+from atalaya.apps.events.saved.forms import MuteForm, QuestionForm
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, asker, has, needs
 from atalaya.core.store.ask import Problem, parse
@@ -44,7 +45,7 @@ def keep(request: HttpRequest) -> HttpResponse:
     first = {"line": request.GET.get("q", ""), "quiet_hours": 24}
     form = QuestionForm(request.POST if request.method == "POST" else None, user=user, initial=first)
     if request.method == "POST" and form.is_valid():
-        kept = actions.keep_question(by=user, state=queries.state_of(user), **form.cleaned_data)
+        kept = actions.keep(by=user, state=queries.state_of(user), **form.cleaned_data)
         messages.success(request, _("The question is kept."))
         return redirect("events:question", kept.pk)
     return render(request, "events/keep.html", {"form": form})
@@ -61,7 +62,7 @@ def question(request: HttpRequest, pk: UUID) -> HttpResponse:
     given = request.POST if request.method == "POST" and may_change else None
     form = QuestionForm(given, user=user, initial={name: getattr(found, name) for name in names})
     if given is not None and form.is_valid():
-        actions.change_question(found, by=user, **form.cleaned_data)
+        actions.change(found, by=user, **form.cleaned_data)
         messages.success(request, _("The question is changed."))
         return redirect("events:question", found.pk)
     context = {
@@ -105,7 +106,7 @@ def _changeable(request: HttpRequest, pk: UUID) -> SavedQuestion:
 def seen(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Say that the hits up to now need no more attention."""
     found = _changeable(request, pk)
-    actions.change_question(found, by=asker(request), seen_at=timezone.now())
+    actions.change(found, by=asker(request), seen_at=timezone.now())
     return redirect("events:question", found.pk)
 
 
@@ -117,7 +118,7 @@ def mute(request: HttpRequest, pk: UUID) -> HttpResponse:
     if form.is_valid():
         days = form.cleaned_data["days"]
         until = timezone.now() + timedelta(days=days) if days else None
-        actions.change_question(found, by=asker(request), muted_until=until)
+        actions.change(found, by=asker(request), muted_until=until)
     return redirect("events:question", found.pk)
 
 
@@ -125,6 +126,6 @@ def mute(request: HttpRequest, pk: UUID) -> HttpResponse:
 @needs(Right.WRITE_EVENTS)
 def remove(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Forget a kept question."""
-    actions.remove_question(_changeable(request, pk), by=asker(request))
+    actions.remove(_changeable(request, pk), by=asker(request))
     messages.success(request, _("The question is forgotten."))
     return redirect("events:saved")

@@ -1,0 +1,1 @@
+"""Questions that people keep, and the alarms that new files raise on them."""
