@@ -170,10 +170,13 @@ def current(table: DeltaTable | None, path: Path) -> DeltaTable:
     """The table as it is now, from a handle of before if there is one."""
     if table is None:
         return open_table(path)
-    # Versions follow each other, and the log keeps each for a year: without a next one nothing changed. To ask the log
-    # itself costs milliseconds.
-    if (path / "_delta_log" / f"{table.version() + 1:020d}.json").exists():
+    # Versions follow each other: without a next one nothing changed. To ask the log itself costs milliseconds.
+    log, version = path / "_delta_log", table.version()
+    if (log / f"{version + 1:020d}.json").exists():
         table.update_incremental()
+    elif not (log / f"{version:020d}.json").exists():
+        # Old commits are deleted in favour of a checkpoint (see `retention`), the newest one never: we slept through it.
+        return open_table(path)
     return table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from atalaya.core.errors import AtalayaError
 from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
-from atalaya.core.store import attribution, compaction, counting, findings, layout, reading, rollup
+from atalaya.core.store import attribution, compaction, counting, findings, frozen, layout, reading, rollup
 from atalaya.core.store.draft import Draft
 from atalaya.core.store.question import Question, Scope
 
@@ -219,6 +219,12 @@ class EventTable:
     def batches(self, question: Question) -> Iterator[pl.DataFrame]:
         """All answers, newest day first, in pieces that fit into memory; limit and offset are ignored."""
         return reading.batches(self.path, self.manifest(), question)
+
+    # -- copying and writing anew --------------------------------------------------------------------------------
+
+    def rewriting(self, *, patience: float = 600.0) -> AbstractContextManager[None]:
+        """Be the only one who writes history anew, or copies it (see `frozen.rewriting`)."""
+        return frozen.rewriting(self.path, patience=patience)
 
     # -- the Delta table -----------------------------------------------------------------------------------------
 
