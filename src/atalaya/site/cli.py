@@ -19,7 +19,7 @@ from atalaya import __version__
 from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 
 COMMANDS = (
-    "up", "check", "ingest", "user", "feed", "registry", "audit", "backup", "restore", "bench", "test",
+    "up", "check", "ingest", "user", "feed", "registry", "audit", "backup", "restore", "retention", "bench", "test",
 )  # fmt: skip
 
 OK, NOT_HELD, USAGE, MISSING, REFUSED, LATER = 0, 1, 2, 3, 4, 75

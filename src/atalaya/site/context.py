@@ -79,6 +79,7 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("people:list", _("People"), "people", Right.MANAGE_PEOPLE),
             Place("jobs:list", _("Background work"), "jobs", Right.MANAGE_NODE),
             Place("records:list", _("Audit records"), "records", Right.READ_RECORDS),
+            Place("retention:home", _("Retention"), "clock", Right.READ_RECORDS, team=True),
         ),
     ),
 )

@@ -22,6 +22,7 @@ urlpatterns = [
     path("sources/", include("atalaya.apps.collection.urls")),
     path("notices/", include("atalaya.apps.notices.urls")),
     path("portal/", include("atalaya.apps.portal.urls")),
+    path("retention/", include("atalaya.apps.retention.urls")),
     path("jobs/", include("atalaya.apps.jobs.urls")),
     path("records/", include("atalaya.apps.records.urls")),
     path("account/", include("atalaya.apps.people.account_urls")),

@@ -250,25 +250,33 @@ def test_the_bytes_are_gone(table: EventTable) -> None:
     assert EventTable(table.path).rows(ALL).equals(table.rows(ALL))
 
 
+def test_the_log_forgets_what_it_knew_of_files_that_are_gone(table: EventTable) -> None:
+    table.own().create_checkpoint()
+    old = retention.layout.checkpoints(table.path)
+    carry_out(table)
+    version = table.own().version()
+    assert len(retention.bounds_left(table.path, version)) == 1
+    sizes = {path.name: path.stat().st_size for path in (table.path / "_delta_log").glob("*.json")}
+    retention.purge(table, [], older_than=timedelta())
+    assert retention.bounds_left(table.path, version) == []
+    assert {path.name: path.stat().st_size for path in (table.path / "_delta_log").glob("*.json")} == sizes
+    new = retention.layout.checkpoints(table.path)
+    assert len(new) == 1 and new != old
+    told = [EventTable(table.path).committed("BB", f"0{n}" * 32) for n in (1, 2)]
+    assert [one["kept"] for one in told if one] == [4, 2], "the counts of each file stay"
+    assert retention.committed(EventTable(table.path), "r1")
+
+
 def test_whoever_slept_through_it_sees_the_table_as_it_is(table: EventTable) -> None:
+    table.own().create_checkpoint()
     sleeper = EventTable(table.path)
     assert sleeper.count(ALL) == 7 and sleeper.own().version() == table.own().version()
     carry_out(table)
     store(table, mapped(row(source_port=9)), sha256="04" * 32)
     retention.purge(table, [], older_than=timedelta())
-    assert len(list((table.path / "_delta_log").glob("*.json"))) == 1
-    assert sleeper.count(ALL) == 7
+    assert sleeper.count(ALL) == 7 and sleeper.committed("BB", "01" * 32)
     assert store(sleeper, mapped(row(source_port=9), row(source_port=10)), sha256="05" * 32).kept == 1
     assert table.count(ALL) == 8
-
-
-def test_it_keeps_the_counts_of_a_file_that_is_not_finished(table: EventTable) -> None:
-    carry_out(table)
-    store(table, mapped(row(source_port=9)), sha256="04" * 32)
-    store(table, mapped(row(source_port=11)), sha256="05" * 32)
-    retention.purge(table, [("BB", "04" * 32)], older_than=timedelta())
-    told = EventTable(table.path).committed("BB", "04" * 32)
-    assert told is not None and told["kept"] == 1
 
 
 def test_it_leaves_the_draft_of_a_file_on_its_way(table: EventTable) -> None:

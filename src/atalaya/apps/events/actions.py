@@ -18,7 +18,7 @@ from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from atalaya.apps.events import alarms, asking, findings, own_feeds, raw, reading
+from atalaya.apps.events import alarms, asking, findings, keeping, own_feeds, raw, reading
 from atalaya.apps.events.models import Finding, Ingest, OwnFeed, QuestionHit, Reject, SavedQuestion
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.jobs.actions import announce
@@ -356,6 +356,8 @@ def forget_old_files(*, by: User | None = None) -> int:
         for sha256 in old.values_list("sha256", flat=True).distinct()
         if sha256 not in kept and raw.find(sha256)
     ]
+    held = keeping.kept(gone)
+    gone = [sha256 for sha256 in gone if sha256 not in held]
     for sha256 in gone:
         raw.forget(sha256)
     if gone:

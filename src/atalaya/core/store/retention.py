@@ -40,8 +40,7 @@ READ = (
 """Columns that the fate of an event hangs on, or that prove it."""
 TALLY = ("day", "classification_taxonomy", "classification_type", "tlp", "fate")
 GRACE = timedelta(hours=1)
-"""For so long files that are no longer in the table stay on disk, because somebody may be reading them, and commits stay in
-the log, because somebody's handle may be that old."""
+"""For so long files that are no longer in the table stay on disk, because somebody may be reading them."""
 
 
 @dataclass(frozen=True)
@@ -295,50 +294,63 @@ def leftovers(table: EventTable, unfinished: Iterable[tuple[str, str]]) -> list[
 
 
 def purge(table: EventTable, unfinished: Iterable[tuple[str, str]], *, older_than: timedelta = GRACE) -> int:
-    """Delete from disk what is no longer in the table, and from its log what speaks of that; returns how many files.
+    """Delete from disk what is no longer in the table, and from its log what tells of that; returns how many files.
 
     What was touched within `older_than` stays: somebody may be reading it. `unfinished` as in `leftovers`.
     """
-    unfinished = list(unfinished)
     limit = (datetime.now(UTC) - older_than).timestamp()
     with table.rewriting():
-        # A draft's first files may be older than any limit, so whoever began after this look is safe by its age alone.
         gone = [path for path in leftovers(table, unfinished) if path.stat().st_mtime <= limit]
         for path in gone:
             path.unlink(missing_ok=True)
-        rollup.forget(table.path, set(layout.manifest(table.own())["path"]))
-        old = stale_log(table, unfinished, limit)
-        if old:
-            table.own().create_checkpoint()
-        for path in old:
-            path.unlink(missing_ok=True)
-    return len(gone) + len(old)
+        handle = table.own()
+        rollup.forget(table.path, set(layout.manifest(handle)["path"]))
+        for commit in bounds_left(table.path, handle.version()):
+            _without_bounds(commit, set(layout.manifest(handle)["path"]))
+        _renew_checkpoint(handle, table.path)
+    return len(gone)
 
 
-def stale_log(table: EventTable, unfinished: Iterable[tuple[str, str]], limit: float) -> list[Path]:
-    """Pieces of the log that a checkpoint of now makes superfluous: they hold the lowest and highest address of files that
-    are gone. Only those not touched since `limit` (epoch seconds), and none from the first on that has the counts of an
-    unfinished feed file, which its process may still ask for."""
-    version = table.own().version()
-    wanted = {layout.transaction(state, sha256) for state, sha256 in unfinished}
-    commits = sorted((table.path / LOG).glob("[0-9]*.json"))
-    found: list[Path] = []
-    for path, following in zip(commits, [*commits[1:], None], strict=True):
-        # A handle of a version is only known to be old as long as the next commit can be seen: see `layout.current`.
-        if following is None or following.stat().st_mtime > limit or _speaks_of(path, wanted):
-            break
-        found.append(path)
-    first_kept = commits[len(found)].name[:20] if len(found) < len(commits) else f"{version:020d}"
-    return [
-        *found,
-        *(path for path in (table.path / LOG).glob("[0-9]*.parquet") if path.name[:20] < first_kept),
-    ]
+def _renew_checkpoint(handle: layout.Handle, root: Path) -> None:
+    """One checkpoint of now in place of those of before, which have the bounds of files that are gone."""
+    old = [path for path in layout.checkpoints(root) if int(path.name[:20]) < handle.version()]
+    if old:
+        handle.create_checkpoint()
+    for path in old:
+        path.unlink(missing_ok=True)
 
 
-def _speaks_of(path: Path, wanted: set[str]) -> bool:
-    """Whether a commit has the counts of one of these feed files."""
-    for line in path.read_text().splitlines():
-        told = json.loads(line).get("commitInfo", {}).get(layout.COUNTS, {})
-        if told.get("file") in wanted:
-            return True
-    return False
+def bounds_left(root: Path, upto: int) -> list[Path]:
+    """Commits in the log that still have the lowest and highest address of a file that was removed up to this version."""
+    removed: set[str] = set()
+    bounded: list[tuple[Path, set[str]]] = []
+    for path in sorted((root / LOG).glob("[0-9]*.json")):
+        actions = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+        if int(path.name[:20]) <= upto:
+            removed |= {action["remove"]["path"] for action in actions if "remove" in action}
+        with_bounds = {action["add"]["path"] for action in actions if _has_bounds(action)}
+        if with_bounds:
+            bounded.append((path, with_bounds))
+    return [path for path, files in bounded if files & removed]
+
+
+def _has_bounds(action: dict[str, Any]) -> bool:
+    return "minValues" in (action.get("add", {}).get("stats") or "")
+
+
+def _without_bounds(commit: Path, known: set[str]) -> None:
+    """Write a commit anew without the bounds of files that are gone. Everything else stays, its size too: a process that
+    has the commit's size in mind reads it as before."""
+    lines = []
+    for line in commit.read_text(encoding="utf-8").splitlines(keepends=True):
+        action = json.loads(line)
+        if _has_bounds(action) and action["add"]["path"] not in known:
+            rows = json.loads(action["add"]["stats"])["numRecords"]
+            action["add"]["stats"] = json.dumps({"numRecords": rows})
+            short = json.dumps(action, separators=(",", ":"), ensure_ascii=False)
+            end = "\n" if line.endswith("\n") else ""
+            line = short + " " * (len(line.encode()) - len(short.encode()) - len(end)) + end
+        lines.append(line)
+    draft = commit.with_name(f".{commit.name}.{os.getpid()}")
+    draft.write_text("".join(lines), encoding="utf-8")
+    os.replace(draft, commit)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from atalaya.core.errors import AtalayaError
@@ -36,7 +35,7 @@ class EventTable:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._owned = threading.local()
-        self._table: DeltaTable | None = None
+        self._table: layout.Handle | None = None
         self._manifest: tuple[int, pl.DataFrame] | None = None
 
     # -- what is there -------------------------------------------------------------------------------------------
@@ -228,16 +227,16 @@ class EventTable:
 
     # -- the Delta table -----------------------------------------------------------------------------------------
 
-    def _fresh(self) -> DeltaTable:
+    def _fresh(self) -> layout.Handle:
         """The table as it is now. The caller holds the lock."""
         self._table = layout.current(self._table, self.path)
         return self._table
 
-    def own(self) -> DeltaTable:
+    def own(self) -> layout.Handle:
         """The table as it is now, in a handle that no other thread moves on: what is committed by it is committed on
         top of exactly this."""
         self._owned.table = layout.current(getattr(self._owned, "table", None), self.path)
-        table: DeltaTable = self._owned.table
+        table: layout.Handle = self._owned.table
         return table
 
 
