@@ -30,8 +30,12 @@ class RuleForm(_ModelForm):
     class Meta:
         model = Rule
         fields = ("position", "taxonomy", "type", "tlp", "owner", "pseudonymise_after", "delete_after")
-        labels = {"position": _("Order"), "tlp": _("Marking"), "owner": _("Owner")}
+        labels = {
+            "position": _("Order"), "tlp": _("Marking"), "owner": _("Owner"),
+            "pseudonymise_after": _("Pseudonyms after days"), "delete_after": _("Deleted after days"),
+        }  # fmt: skip
         help_texts = {
+            "position": _("The first rule that fits an event decides."),
             "pseudonymise_after": _("Full days after the event's own. Empty: never."),
             "delete_after": _("Full days after the event's own. Empty: never."),
         }

@@ -21,9 +21,9 @@ class Policy(models.Model):
     state = models.OneToOneField(
         "registry.State", primary_key=True, on_delete=models.PROTECT, related_name="+"
     )
-    active = models.BooleanField(_("carried out every day"), default=False)
-    changed_at = models.DateTimeField(_("changed"), default=timezone.now)
-    decided_at = models.DateTimeField(_("decided"), null=True)
+    active = models.BooleanField(default=False)
+    changed_at = models.DateTimeField(default=timezone.now)
+    decided_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -50,19 +50,13 @@ class Rule(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.ForeignKey("registry.State", on_delete=models.PROTECT, related_name="+")
-    position = models.PositiveSmallIntegerField(
-        _("order"), default=10, help_text=_("The first rule that fits an event decides.")
-    )
-    taxonomy = models.CharField(_("taxonomy"), max_length=40, blank=True)
-    type = models.CharField(_("class"), max_length=40, blank=True)
-    tlp = models.CharField(_("marking"), max_length=12, choices=Marking.choices, blank=True)
-    owner = models.CharField(_("owner"), max_length=8, choices=Owner.choices, blank=True)
-    pseudonymise_after = models.PositiveIntegerField(
-        _("pseudonyms after days"), null=True, blank=True, validators=DAYS
-    )
-    delete_after = models.PositiveIntegerField(
-        _("deleted after days"), null=True, blank=True, validators=DAYS
-    )
+    position = models.PositiveSmallIntegerField(default=10)
+    taxonomy = models.CharField(max_length=40, blank=True)
+    type = models.CharField(max_length=40, blank=True)
+    tlp = models.CharField(max_length=12, choices=Marking.choices, blank=True)
+    owner = models.CharField(max_length=8, choices=Owner.choices, blank=True)
+    pseudonymise_after = models.PositiveIntegerField(null=True, blank=True, validators=DAYS)
+    delete_after = models.PositiveIntegerField(null=True, blank=True, validators=DAYS)
 
     class Meta:
         ordering = ("position", "pk")
@@ -86,17 +80,16 @@ class Hold(models.Model):
     state = models.ForeignKey("registry.State", on_delete=models.PROTECT, related_name="+")
     organisation = models.ForeignKey(
         "registry.Organisation", null=True, blank=True, on_delete=models.PROTECT, related_name="+",
-        verbose_name=_("organisation"),
-    )  # fmt: skip
-    sha256 = models.CharField(_("SHA-256 of a file"), max_length=64, blank=True)
-    first_day = models.DateField(_("from day"), null=True, blank=True)
-    last_day = models.DateField(_("to day"), null=True, blank=True)
-    reason = models.CharField(_("reason"), max_length=400)
-    made_at = models.DateTimeField(_("since"), default=timezone.now)
+            )  # fmt: skip
+    sha256 = models.CharField(max_length=64, blank=True)
+    first_day = models.DateField(null=True, blank=True)
+    last_day = models.DateField(null=True, blank=True)
+    reason = models.CharField(max_length=400)
+    made_at = models.DateTimeField(default=timezone.now)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    ended_at = models.DateTimeField(_("ended"), null=True)
+    ended_at = models.DateTimeField(null=True)
     ended_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -121,16 +114,16 @@ class Run(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.ForeignKey("registry.State", on_delete=models.PROTECT, related_name="+")
-    dry = models.BooleanField(_("only looked at"), default=False)
-    status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.RUNNING)
-    today = models.DateField(_("as of"))
+    dry = models.BooleanField(default=False)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.RUNNING)
+    today = models.DateField()
     rules = models.JSONField(default=list)
-    started_at = models.DateTimeField(_("started"), default=timezone.now)
+    started_at = models.DateTimeField(default=timezone.now)
     committed_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(_("finished"), null=True)
-    deleted = models.BigIntegerField(_("events deleted"), default=0)
-    pseudonymised = models.BigIntegerField(_("events with pseudonyms"), default=0)
-    originals = models.BigIntegerField(_("original files"), default=0)
+    finished_at = models.DateTimeField(null=True)
+    deleted = models.BigIntegerField(default=0)
+    pseudonymised = models.BigIntegerField(default=0)
+    originals = models.BigIntegerField(default=0)
     told = models.JSONField(default=dict)
     sha256 = models.CharField(max_length=64, blank=True, help_text="Of the statement as canonical JSON.")
 

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -59,7 +60,7 @@ def _kind(rule: Rule) -> str:
         str(rule.get_tlp_display()) if rule.tlp else "",
         str(rule.get_owner_display()) if rule.owner else "",
     ]
-    return ", ".join(part for part in parts if part) or _("everything else")
+    return capfirst(", ".join(part for part in parts if part) or _("everything else"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
