@@ -284,7 +284,7 @@ def measure(folder: Path, *, server: str = "", rows: int = 2_000, first: int = 2
         differences = [*compared(before, after), *disagreements(after)]
         unfinished = sum(row[2] not in ("done", "failed") for row in after["ingests"])
         with restored.running():
-            _until(lambda: int(restored.ask(LEFT)) == 0, 300)
+            _until(lambda: int(restored.ask(LEFT)) == 0, 900)
         differences += disagreements(json.loads(restored.ask(HELD)))
         audit = restored.command("audit", "verify")
     return Outcome(
@@ -300,7 +300,7 @@ def _loaded(source: Node, folder: Path, rows: int, first: int) -> tuple[dict[str
         source.ask(WORLD)
         feeder = source.start(FEED, str(rows), str(first), str(hurry))
         try:
-            _until(lambda: _busy(source), 300)
+            _until(lambda: _busy(source), 900)
             hurry.touch()  # from now on file after file, without a pause
             summary = json.loads(source.ask(TAKE, str(folder / "node.tar"), str(folder / "before.json")))
         finally:
@@ -340,7 +340,7 @@ def run() -> list[Figure]:
 
 def _figures(server: str, name: str) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="atalaya-backup-") as folder:
-        found = measure(Path(folder), server=server, rows=5_000, first=300_000)
+        found = measure(Path(folder), server=server, rows=2_000, first=100_000)
     for line in found.differences:
         print(f"  {name}: {line}", file=sys.stderr)
     return [

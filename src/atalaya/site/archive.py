@@ -16,7 +16,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -56,21 +56,27 @@ def backup(
     config: Config = settings.CONFIG
     if target.exists():
         raise BadInput(f"{target} exists.", advice="Name a new file; a backup never overwrites another.")
-    draft = target.with_name(target.name + ".part")
     with snapshot.taken(config) as held:
         if during is not None:
             during(held)
-        try:
+        with _draft_of(target) as draft:
             hashes = _write(draft, held, config, progress or (lambda done, total: None))
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
-    draft.rename(target)
-    _sync_folder(target.parent)
     return {
         "file": str(target), "files": len(hashes), "bytes": target.stat().st_size, "version": held.table.version,
         "events": held.table.events,
     }  # fmt: skip
+
+
+@contextmanager
+def _draft_of(target: Path) -> Iterator[Path]:
+    """A name to write under; it becomes the target's at the end, and is gone when the block was left by an error."""
+    draft = target.with_name(f"{target.name}.part")
+    try:
+        yield draft
+        draft.rename(target)
+        _sync_folder(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _write(draft: Path, held: Snapshot, config: Config, progress: Progress) -> dict[str, str]:

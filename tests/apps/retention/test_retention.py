@@ -194,13 +194,22 @@ def test_messages_to_webhooks_and_alarms_go_too(history: World) -> None:
     }
     for days in (200, 2):
         at = (timezone.now() - timedelta(days=days)).date()
-        Alarm.objects.create(**day, dimension="destination", subject="203.0.113.5", first_day=at, last_day=at)
+        parts = {"parts": {"destination": [["203.0.113.5", 2]], "port": [["23", 2]]}}
+        for dimension, facts in (("destination", {}), ("malware", parts)):
+            Alarm.objects.create(
+                **day, dimension=dimension, subject="203.0.113.5", facts=facts, first_day=at, last_day=at
+            )
     carry_out()
     assert (
         Delivery.objects.filter(status="done").count() == 1
         and Delivery.objects.filter(status="waiting").exists()
     )
-    assert Alarm.objects.count() == 1
+    old, new = Alarm.objects.filter(dimension="malware").order_by("last_day")
+    assert old.facts["parts"] == {"port": [["23", 2]]} and new.facts["parts"] == parts["parts"], (
+        "numbers stay"
+    )
+    assert Alarm.objects.filter(dimension="destination").count() == 1
+    assert checking.check() == []
 
 
 @pytest.mark.parametrize("kind", ["organisation", "file", "days"])
@@ -290,6 +299,7 @@ def test_the_hash_of_rows_can_be_made_again(history: World) -> None:
         ("removed", "the audit log has its statement"),
         ("finding", "1 are past their time"),
         ("key", "key of a month that is over"),
+        ("backup", "left by a backup that was killed"),
         ("late", "no run has been done"),
     ],
 )
@@ -327,8 +337,14 @@ def test_the_check_sees_what_is_left(history: World, take: Take, harm: str, seen
         one.save(force_insert=True)
     elif harm == "key":
         (keys.folder() / "TT-2020-01.key").write_bytes(b"k" * 32)
+    elif harm == "backup":
+        left = keys.folder().parent / ".backup-x"
+        left.mkdir()
+        os.utime(left, (long_ago, long_ago))
     else:
-        Run.objects.filter(pk=run.pk).update(finished_at=timezone.now() - timedelta(days=3))
+        then = timezone.now() - timedelta(days=3)
+        Run.objects.filter(pk=run.pk).update(finished_at=then)
+        Policy.objects.update(decided_at=then)
     assert any(seen in flaw.what for flaw in checking.check()), checking.check()
 
 

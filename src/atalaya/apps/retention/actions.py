@@ -14,7 +14,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,7 +29,7 @@ from atalaya.apps.portal.models import Delivery, Told
 from atalaya.apps.records.actions import record
 from atalaya.apps.retention import copies, keys, policies, statement
 from atalaya.apps.retention.models import Hold, Policy, Rule, Run
-from atalaya.apps.warning.models import Alarm
+from atalaya.apps.warning.models import Alarm, Dimension
 from atalaya.core.errors import BadInput, NotAllowed, Temporary
 from atalaya.core.store import retention
 
@@ -290,13 +289,20 @@ def _forget_rows(past: copies.Past) -> None:
     for some in _slices(past.notices):
         NoticeFinding.objects.filter(notice__in=some).delete()
         Notice.objects.filter(pk__in=some).update(body="")
-    _remove(Delivery, past.deliveries)
-    _remove(Alarm, past.alarms)
+    for some in _slices(past.deliveries):
+        Delivery.objects.filter(pk__in=some).delete()
+    for some in _slices(past.alarms):
+        for alarm in Alarm.objects.filter(pk__in=some):
+            _forget_machines(alarm)
 
 
-def _remove(model: type[Model], pks: Sequence[Any]) -> None:
-    for some in _slices(pks):
-        model._default_manager.filter(pk__in=some).delete()
+def _forget_machines(alarm: Alarm) -> None:
+    """An alarm about a machine at the other end goes; another one keeps its numbers without such machines."""
+    if alarm.dimension == Dimension.DESTINATION:
+        alarm.delete()
+    else:
+        alarm.facts["parts"].pop(Dimension.DESTINATION)
+        alarm.save(update_fields=["facts"])
 
 
 def _slices(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
+from django.conf import settings
 from django.utils import timezone
 
 from atalaya.apps.events import raw
@@ -37,14 +39,15 @@ class Flaw:
 
 def check() -> list[Flaw]:
     """Everything that does not fit, of all states. As of the last run of each: what came due since is the next one's."""
-    flaws = [*_statements(), *_orphans(), *_old_keys()]
+    flaws = [*_statements(), *_orphans(), *_old_keys(), *_killed_backups()]
     for policy in Policy.objects.filter(active=True):
         last = (
             Run.objects.filter(state=policy.pk, dry=False, status=Run.Status.DONE)
             .order_by("-finished_at")
             .first()
         )
-        if last is None or last.finished_at is None or last.finished_at < timezone.now() - LATE:
+        since = max(filter(None, (policy.decided_at, last.finished_at if last else None)), default=None)
+        if since is None or since < timezone.now() - LATE:
             flaws.append(Flaw(policy.pk, "no run has been done in the last two days"))
         if last is not None:
             flaws += _state(last)
@@ -103,6 +106,14 @@ def _old_keys() -> Iterator[Flaw]:
         if path not in keys.old(timezone.now().date()):
             continue
         yield Flaw(f"retention/{path.name}", "is the key of a month that is over")
+
+
+def _killed_backups() -> Iterator[Flaw]:
+    """Second names of everything that there was, which a backup holds while it is written."""
+    limit = (timezone.now() - timedelta(days=1)).timestamp()
+    for folder in Path(settings.CONFIG.data).glob(".backup-*"):
+        if folder.stat().st_mtime < limit:
+            yield Flaw(folder.name, "was left by a backup that was killed: remove it, or make a backup")
 
 
 def _statements() -> Iterator[Flaw]:

@@ -6,7 +6,7 @@
 | finding, with what its owner said of it | when no event of it is left as it came |
 | notice: its text, message, attached rows, and which findings it spoke of | by class, marking and owner, as an event of the first day of its window |
 | message to a webhook | when it is older than the shortest time of any rule |
-| alarm of early warning, whose parts name machines at the other end | by the rule for any class, on its last day |
+| alarm about a machine at the other end, and such machines among the parts of another alarm | by the rule for any class, on its last day |
 
 Everything is worked out from the policy and what is there, so a run that was killed finds what it has not done yet, a dry run
 says what would go, and a check says what is still there.
@@ -20,14 +20,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import polars as pl
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from atalaya.apps.events import raw
 from atalaya.apps.events.models import Finding, Ingest, Reject
 from atalaya.apps.events.tables import event_table
 from atalaya.apps.notices.models import Notice
 from atalaya.apps.portal.models import Delivery
-from atalaya.apps.warning.models import Alarm
+from atalaya.apps.warning.models import Alarm, Dimension
 from atalaya.core.feeds.taxonomy import TAXONOMY
 from atalaya.core.store import layout, reading, retention
 from atalaya.core.store.retention import KEEP, Policy
@@ -69,8 +69,10 @@ def past(policy: Policy) -> Past:
         for pk, at, owner in _deliveries(policy, end)
         if not _held(policy, str(owner), at.astimezone(UTC).date())
     ]
-    alarms = Alarm.objects.filter(state=policy.state, last_day__lte=youngest).values_list("pk", "last_day")
-    found.alarms = [pk for pk, day in alarms if _any_class(policy, day) != KEEP]
+    alarms = Alarm.objects.filter(state=policy.state, last_day__lte=youngest)
+    found.alarms = [
+        one.pk for one in alarms if names_machine(one) and _any_class(policy, one.last_day) != KEEP
+    ]
     return found  # fmt: skip
 
 
@@ -78,6 +80,11 @@ def _deliveries(policy: Policy, end: datetime) -> Iterable[tuple[UUID, datetime,
     old = Delivery.objects.filter(webhook__organisation__state=policy.state, created_at__lt=end)
     done = old.exclude(status=Delivery.Status.WAITING)
     return done.values_list("pk", "created_at", "webhook__organisation")
+
+
+def names_machine(alarm: Alarm) -> bool:
+    """Whether an alarm says which machine at the other end it was; all else in it are numbers and codes."""
+    return alarm.dimension == Dimension.DESTINATION or Dimension.DESTINATION in alarm.facts.get("parts", {})
 
 
 def _held(policy: Policy, owner: str, day: date) -> bool:
@@ -115,13 +122,16 @@ def _of_table(policy: Policy, findings: set[int]) -> tuple[dict[str, tuple[int, 
 
 def _add_files(found: Past, policy: Policy, files: dict[str, tuple[int, bool]]) -> None:
     ended = Ingest.objects.filter(state=policy.state, status__in=(Ingest.Status.DONE, Ingest.Status.FAILED))
-    with_rejects = set(Reject.objects.filter(ingest__in=ended).values_list("ingest", flat=True))
+    rejects = dict(
+        Reject.objects.filter(ingest__in=ended).order_by().values_list("ingest").annotate(Count("pk"))
+    )
     spent = {one.pk: one.sha256 for one in ended.iterator() if _is_spent(one, policy, files)}
-    needed = set(Ingest.objects.exclude(pk__in=spent).values_list("sha256", flat=True)) if spent else set()
+    every = Ingest.objects.values_list("pk", "sha256").iterator() if spent else ()
+    needed = {sha256 for pk, sha256 in every if pk not in spent}
     gone = {sha256 for sha256 in spent.values() if sha256 not in needed and raw.find(sha256)}
     found.originals = sorted(gone)
-    found.ingests = [pk for pk, sha256 in spent.items() if sha256 in gone or pk in with_rejects]
-    found.rejects = Reject.objects.filter(ingest__in=found.ingests).count()
+    found.ingests = [pk for pk, sha256 in spent.items() if sha256 in gone or pk in rejects]
+    found.rejects = sum(rejects.get(pk, 0) for pk in found.ingests)
 
 
 def _is_spent(ingest: Ingest, policy: Policy, files: dict[str, tuple[int, bool]]) -> bool:

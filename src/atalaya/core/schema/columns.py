@@ -122,7 +122,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("source.ip_key", INT, "Sort key of source.ip: IPv4 as a number; upper 64 bits of IPv6, two's complement.", own=True),
     Column("raw.file", TEXT, "SHA-256 of the file the event came in.", own=True),
     Column("raw.row", INT, "Row number in that file, the header being row 0.", own=True),
-    Column("pseudonym", TEXT, "Run of retention that put pseudonyms in place of what tells a person; empty in an event as it came.", own=True),
+    Column("pseudonym", TEXT, "Which month's key made its pseudonyms; empty in an event as it came.", own=True),
 )  # fmt: skip
 
 BY_FIELD: dict[str, Column] = {column.field: column for column in COLUMNS}
