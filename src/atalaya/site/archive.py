@@ -1,7 +1,7 @@
-"""Backup and restore: one tar file with a manifest of SHA-256 hashes.
+"""Backup and restore: one tar file, whose first member says what it is and whose last one has the SHA-256 of every other.
 
-The database is copied first and the event table after it. What was added in between is then in the table
-but not in the database, and the node goes on with it as after a crash; the other way round events would be lost.
+What is copied is the node at one moment (see `snapshot`), however long the copying takes. A backup that was interrupted
+has no last member, or not its name yet: nothing takes it for a whole one.
 """
 
 from __future__ import annotations
@@ -15,69 +15,145 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
+import atalaya
 from atalaya import __version__
 from atalaya.core.errors import AtalayaError, BadInput
 from atalaya.core.limits import MIB
+from atalaya.site import snapshot
 from atalaya.site.config import Config
+from atalaya.site.prepare import UNFINISHED
+from atalaya.site.snapshot import SQLITE_NAME, Snapshot
 
+ABOUT = "about.json"
+"""First member: version, database migrations, the moment. Archives of before have none."""
 MANIFEST = "manifest.json"
-FOLDERS = ("secrets", "events", "raw", "notices", "reference")
-SQLITE_NAME = "atalaya.sqlite3"
 DUMP_NAME = "atalaya.pgdump"
+BLOCK = 1 * MIB
+ROOM = 64 * MIB
+"""Bytes that shall be left on the disk."""
+
+Progress = Callable[[int, int], None]
+"""Told bytes done and bytes in all."""
 
 
-def backup(target: Path) -> dict[str, Any]:
-    """Write everything into the tar file `target` (mode 0600) and return {files, bytes}.
+def backup(
+    target: Path, *, progress: Progress | None = None, during: Callable[[Snapshot], None] | None = None
+) -> dict[str, Any]:
+    """Write everything into the tar file `target` (mode 0600) and return {file, files, bytes, version, events}.
 
-    Raises AtalayaError when the file exists or the database cannot be copied.
+    `during` is called while the moment is held. Raises AtalayaError when the file exists, the disk is too small, or the
+    database cannot be copied; no half file is left then.
     """
     from django.conf import settings
 
     config: Config = settings.CONFIG
     if target.exists():
         raise BadInput(f"{target} exists.", advice="Name a new file; a backup never overwrites another.")
-    draft = target.with_name(target.name + ".part")
+    with snapshot.taken(config) as held:
+        if during is not None:
+            during(held)
+        with _draft_of(target) as draft:
+            hashes = _write(draft, held, config, progress or (lambda done, total: None))
+    return {
+        "file": str(target), "files": len(hashes), "bytes": target.stat().st_size, "version": held.table.version,
+        "events": held.table.events,
+    }  # fmt: skip
+
+
+@contextmanager
+def _draft_of(target: Path) -> Iterator[Path]:
+    """A name to write under; it becomes the target's at the end, and is gone when the block was left by an error."""
+    draft = target.with_name(f"{target.name}.part")
+    try:
+        yield draft
+        draft.rename(target)
+        _sync_folder(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write(draft: Path, held: Snapshot, config: Config, progress: Progress) -> dict[str, str]:
+    _need_room(held.scratch, _database_size(held))
+    database = copy_database(config, held)
+    files = [(database.name, database), *held.files]
+    total = sum(path.stat().st_size for _name, path in files)
+    _need_room(draft.parent, total)
     hashes: dict[str, str] = {}
+    done = 0
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with (
-        os.fdopen(descriptor, "wb") as raw,
-        tempfile.TemporaryDirectory(dir=config.data) as scratch,
-        tarfile.open(fileobj=raw, mode="w") as tar,
-    ):
-        for name, path in _parts(config, Path(scratch)):
-            hashes[name] = _add(tar, name, path)
-        _add_manifest(tar, hashes)
-    draft.rename(target)
-    return {"file": str(target), "files": len(hashes), "bytes": target.stat().st_size}
+    with os.fdopen(descriptor, "wb") as raw:
+        with tarfile.open(fileobj=raw, mode="w") as tar:
+            hashes[ABOUT] = _add_text(tar, ABOUT, _about(held))
+            for name, path in files:
+                hashes[name] = _add(tar, name, path)
+                done += path.stat().st_size
+                progress(done, total)
+            _add_text(tar, MANIFEST, {"atalaya": __version__, "made": _now(), "sha256": hashes})
+        raw.flush()
+        os.fsync(raw.fileno())
+    return hashes
 
 
-def _parts(config: Config, scratch: Path) -> Iterator[tuple[str, Path]]:
-    copy = copy_database(config, scratch)
-    yield copy.name, copy
-    settings_file = config.data / "atalaya.toml"
-    if settings_file.exists():
-        yield settings_file.name, settings_file
-    for folder in FOLDERS:
-        for path in sorted((config.data / folder).rglob("*")):
-            if path.is_file() and not path.name.endswith(".part"):
-                yield str(path.relative_to(config.data)), path
+def _need_room(folder: Path, wanted: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < wanted + ROOM:
+        raise AtalayaError(
+            f"{folder} has {free // MIB} MiB free; {(wanted + ROOM) // MIB} MiB are needed.",
+            advice="Free some room, or write the backup to another disk.",
+        )
 
 
-def copy_database(config: Config, folder: Path) -> Path:
-    """A consistent copy of the running database as a file in `folder`."""
-    if not config.database.url:
-        copy = folder / SQLITE_NAME
-        with sqlite3.connect(config.data / SQLITE_NAME) as source, sqlite3.connect(copy) as target:
-            source.backup(target, pages=4096)
+def _database_size(held: Snapshot) -> int:
+    """Bytes that the copy of the database takes at most."""
+    if held.sqlite is not None:
+        return int(
+            held.query("PRAGMA page_count")[0][0] * held.query("PRAGMA page_size")[0][0],
+        )
+    return int(held.query("SELECT pg_database_size(current_database())")[0][0])
+
+
+def _about(held: Snapshot) -> dict[str, Any]:
+    head = held.query("SELECT seq, hash FROM records_record ORDER BY seq DESC LIMIT 1")
+    applied = held.query("SELECT app, name FROM django_migrations")
+    own = {name.partition(".")[0] for name in known_migrations()}
+    return {
+        "atalaya": __version__,
+        "made": _now(),
+        "events_version": held.table.version,
+        "events": held.table.events,
+        "audit": {"entries": head[0][0], "head": head[0][1]} if head else {"entries": 0, "head": ""},
+        "migrations": sorted(f"{app}.{name}" for app, name in applied if app in own),
+    }
+
+
+def known_migrations() -> set[str]:
+    """The migrations of this program's own apps, as "events.0001_initial"."""
+    apps = Path(atalaya.__file__).parent / "apps"
+    return {f"{path.parts[-3]}.{path.stem}" for path in apps.glob("*/migrations/[0-9]*.py")}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def copy_database(config: Config, held: Snapshot) -> Path:
+    """The database as it was at the moment, as a file beside what is held."""
+    if held.sqlite is not None:
+        copy = held.scratch / SQLITE_NAME
+        with closing(sqlite3.connect(copy)) as target:
+            held.sqlite.backup(target, pages=4096)
         return copy
-    copy = folder / DUMP_NAME
-    _run_postgres(config.database.url, "pg_dump", "--format=custom", f"--file={copy}")
+    copy = held.scratch / DUMP_NAME
+    _run_postgres(
+        config.database.url, "pg_dump", "--format=custom", f"--snapshot={held.pin}", f"--file={copy}"
+    )
     return copy
 
 
@@ -99,9 +175,9 @@ def _run_postgres(url: str, program: str, *arguments: str) -> None:
 def _add(tar: tarfile.TarFile, name: str, path: Path) -> str:
     """Add one file and return its hash, taken from the bytes that went into the archive."""
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
         info = tarfile.TarInfo(name)
-        info.size, info.mode, info.mtime = size, 0o600, int(path.stat().st_mtime)
+        status = os.fstat(file.fileno())
+        info.size, info.mode, info.mtime = status.st_size, 0o600, int(status.st_mtime)
         reader = _Hashing(file)
         tar.addfile(info, reader)
         return reader.digest.hexdigest()
@@ -120,55 +196,125 @@ class _Hashing:
         return data
 
 
-def _add_manifest(tar: tarfile.TarFile, hashes: dict[str, str]) -> None:
-    manifest = {"atalaya": __version__, "made": datetime.now(UTC).isoformat(), "sha256": hashes}
-    data = json.dumps(manifest, indent=1).encode()
-    info = tarfile.TarInfo(MANIFEST)
-    info.size = len(data)
+def _add_text(tar: tarfile.TarFile, name: str, content: Mapping[str, Any]) -> str:
+    data = json.dumps(content, indent=1).encode()
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(data), 0o600
     tar.addfile(info, io.BytesIO(data))
+    return hashlib.sha256(data).hexdigest()
 
 
-def restore(source: Path, config: Config) -> dict[str, Any]:
-    """Bring back a backup into the data folder of `config`, which must hold no node. Returns {files}.
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
-    Every file is checked against the manifest before anything is put in place. Raises BadInput.
+
+def restore(source: Path, config: Config, *, progress: Progress | None = None) -> dict[str, Any]:
+    """Bring back a backup into the data folder of `config`, which must hold no node. Returns {files, about}.
+
+    Every file is checked against its hash before anything is put in place. Raises BadInput for an archive that is
+    damaged, not whole, or of a later version of this program, and for a folder or database that is not empty.
     """
+    _refuse_used(config)
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o750)
+    with tempfile.TemporaryDirectory(dir=config.data, prefix="restore-") as scratch:
+        unpacked = Path(scratch)
+        try:
+            about, files = _unpack(source, unpacked, progress or (lambda done, total: None))
+        except (OSError, EOFError, tarfile.TarError, ValueError, KeyError) as error:
+            raise BadInput(f"{source} is not a whole backup: {error}.") from error
+        _put_in_place(unpacked, config)
+    return {"files": files, "about": about}
+
+
+def _put_in_place(unpacked: Path, config: Config) -> None:
+    """The database first: PostgreSQL takes all of it or nothing, and then nothing else has happened yet."""
+    unfinished, dump = config.data / UNFINISHED, unpacked / DUMP_NAME
+    unfinished.touch()
+    try:
+        if dump.exists():
+            _restore_dump(dump, config)
+    except AtalayaError:
+        unfinished.unlink()
+        raise
+    for entry in sorted(unpacked.iterdir()):
+        if entry.name not in {MANIFEST, ABOUT, DUMP_NAME}:
+            entry.rename(config.data / entry.name)
+    _sync_folder(config.data)
+    unfinished.unlink()
+
+
+def _refuse_used(config: Config) -> None:
+    if (config.data / UNFINISHED).exists():
+        raise BadInput(
+            f"A restore into {config.data} was interrupted.",
+            advice="Empty the folder, and restore once more.",
+        )
     if (config.data / SQLITE_NAME).exists() or (config.data / "events").exists():
         raise BadInput(
             f"{config.data} holds a node already.", advice="Name an empty folder with ATALAYA_DATA."
         )
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o750)
-    with tempfile.TemporaryDirectory(dir=config.data, prefix="restore-") as scratch:
-        unpacked = Path(scratch)
-        hashes = _unpack(source, unpacked)
-        _check(unpacked, hashes, source)
-        dump = unpacked / DUMP_NAME
-        if dump.exists():
-            _restore_dump(dump, config)
-        for entry in sorted(unpacked.iterdir()):
-            if entry.name not in {MANIFEST, DUMP_NAME}:
-                entry.rename(config.data / entry.name)
-    return {"files": len(hashes)}
 
 
-def _unpack(source: Path, folder: Path) -> dict[str, str]:
-    try:
-        with tarfile.open(source) as tar:
-            tar.extractall(folder, filter="data")
-        loaded = json.loads((folder / MANIFEST).read_text())
-    except (OSError, tarfile.TarError, ValueError) as error:
-        raise BadInput(f"{source} is not a whole backup: {error}.") from error
-    return dict(loaded["sha256"])
-
-
-def _check(folder: Path, hashes: dict[str, str], source: Path) -> None:
-    for name, wanted in hashes.items():
-        digest = hashlib.sha256()
-        with open(folder / name, "rb") as file:
-            while block := file.read(4 * MIB):
-                digest.update(block)
-        if digest.hexdigest() != wanted:
+def _unpack(source: Path, folder: Path, progress: Progress) -> tuple[dict[str, Any], int]:
+    """Unpack and check everything; what the archive says of itself, and how many files it has."""
+    found: dict[str, str] = {}
+    about: dict[str, Any] = {}
+    total = source.stat().st_size
+    _need_room(folder, total)
+    with tarfile.open(source) as tar:
+        for member in tar:
+            found[member.name] = _extract(tar, member, folder)
+            if member.name == ABOUT:
+                about = json.loads((folder / ABOUT).read_text())
+                _refuse_later(about, source)
+            progress(member.offset_data + member.size, total)
+    wanted = dict(json.loads((folder / MANIFEST).read_text())["sha256"])
+    found.pop(MANIFEST)
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
             raise BadInput(f"{source}: {name} is damaged.", advice="Use another backup.")
+    return about, len(wanted)
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
+    """Unpack one member and return the hash of its bytes. Raises TarError for anything but a file inside the folder."""
+    safe = tarfile.data_filter(member, str(folder))
+    with ExitStack() as stack:
+        content = tar.extractfile(safe)
+        if content is None or not safe.isreg():
+            raise tarfile.TarError(f"{member.name} is no file")
+        path = folder / safe.name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target = stack.enter_context(
+            open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"),
+        )
+        digest = hashlib.sha256()
+        for block in _blocks(content):
+            digest.update(block)
+            target.write(block)
+        if target.tell() != safe.size:
+            raise tarfile.TarError(f"{member.name} ends too soon")
+    os.utime(path, (safe.mtime, safe.mtime))
+    return digest.hexdigest()
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    while block := file.read(BLOCK):
+        yield block
+
+
+def _refuse_later(about: Mapping[str, Any], source: Path) -> None:
+    """A program cannot run on a database that a later one has changed."""
+    if unknown := set(about["migrations"]) - known_migrations():
+        raise BadInput(
+            f"{source} was made by a later version of this program ({about['atalaya']}; this is {__version__}): "
+            f"{len(unknown)} changes of its database are not known here.",
+            advice="Update this program first, then restore.",
+        )
 
 
 def _restore_dump(dump: Path, config: Config) -> None:
@@ -177,4 +323,6 @@ def _restore_dump(dump: Path, config: Config) -> None:
             "This backup is of a node on PostgreSQL.",
             advice="Set ATALAYA_DATABASE_URL to an empty database first.",
         )
-    _run_postgres(config.database.url, "pg_restore", "--exit-on-error", "--no-owner", str(dump))
+    _run_postgres(
+        config.database.url, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(dump)
+    )

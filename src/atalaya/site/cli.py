@@ -19,7 +19,7 @@ from atalaya import __version__
 from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 
 COMMANDS = (
-    "up", "check", "ingest", "user", "feed", "rules", "registry", "audit", "backup", "restore", "bench", "test",
+    "up", "check", "ingest", "user", "feed", "rules", "registry", "audit", "backup", "restore", "retention", "bench", "test",
     "reference",
 )  # fmt: skip
 

@@ -81,6 +81,7 @@ NAV: tuple[tuple[Any, tuple[Place, ...]], ...] = (
             Place("reference:list", _("Reference files"), "files", Right.MANAGE_NODE),
             Place("jobs:list", _("Background work"), "jobs", Right.MANAGE_NODE),
             Place("records:list", _("Audit records"), "records", Right.READ_RECORDS),
+            Place("retention:home", _("Retention"), "clock", Right.READ_RECORDS, team=True),
         ),
     ),
 )

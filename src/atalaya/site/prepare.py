@@ -18,6 +18,8 @@ from atalaya.site.run import say
 if TYPE_CHECKING:
     from atalaya.apps.registry.models import Team
 
+UNFINISHED = "restore-is-not-finished"
+"""Stands in a data folder while a restore puts files in place: a node does not start on half of one."""
 FOLDERS = ("events", "raw", "drop", "secrets", "notices", "reference")
 
 
@@ -27,6 +29,11 @@ def prepare(*, demo: bool) -> bool:
     True when there was so much to do that the process holds memory which a fresh one would not.
     """
     config = configuration.load()
+    if (config.data / UNFINISHED).exists():
+        raise AtalayaError(
+            f"A restore into {config.data} was interrupted.",
+            advice="Empty the folder, and restore once more.",
+        )
     for name in FOLDERS:
         (config.data / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     start_django()

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "atalaya.apps.warning",
     "atalaya.apps.notices",
     "atalaya.apps.portal",
+    "atalaya.apps.retention",
     "atalaya.apps.desk",
     "django.contrib.auth",
     "django.contrib.contenttypes",

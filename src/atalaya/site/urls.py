@@ -23,6 +23,7 @@ urlpatterns = [
     path("notices/", include("atalaya.apps.notices.urls")),
     path("portal/", include("atalaya.apps.portal.urls")),
     path("reference/", include("atalaya.apps.reference.urls")),
+    path("retention/", include("atalaya.apps.retention.urls")),
     path("jobs/", include("atalaya.apps.jobs.urls")),
     path("records/", include("atalaya.apps.records.urls")),
     path("account/", include("atalaya.apps.people.account_urls")),

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
-from atalaya.apps.events import findings, own_feeds, raw, reading
+from atalaya.apps.events import findings, keeping, own_feeds, raw, reading
 from atalaya.apps.events.models import Finding, Ingest, Reject
 from atalaya.apps.events.rules import running as rules
 from atalaya.apps.events.rules.actions import note_hits
@@ -374,6 +374,8 @@ def forget_old_files(*, by: User | None = None) -> int:
         for sha256 in old.values_list("sha256", flat=True).distinct()
         if sha256 not in kept and raw.find(sha256)
     ]
+    held = keeping.kept(gone)
+    gone = [sha256 for sha256 in gone if sha256 not in held]
     for sha256 in gone:
         raw.forget(sha256)
     if gone:

@@ -125,6 +125,7 @@ MEANINGS: tuple[str, ...] = (
     gettext_noop("The state whose team received the event, ISO 3166-1 alpha-2."),
     gettext_noop("SHA-256 of the file the event came in."),
     gettext_noop("Row number in that file, the header being row 0."),
+    gettext_noop("Which month's key made its pseudonyms; empty in an event as it came."),
 )
 """What `core.schema` says of each field that an event's page shows; a test holds the two lists together."""
 

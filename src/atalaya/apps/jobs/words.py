@@ -34,6 +34,10 @@ WORDS: dict[str, Promise] = {
     "portal.forget": _("Forget old messages to webhooks"),
     "portal.tell": _("Write what a webhook is told"),
     "reference.compile": _("Compile a reference file"),
+    "retention.close": _("Let old files leave the disk, and close the statement"),
+    "retention.leave": _("Wait for the readers of old files"),
+    "retention.look": _("Look what the rules of retention would do"),
+    "retention.run": _("Carry out the rules of retention"),
     "registry.check_certificates": _("Check the OpenPGP keys"),
     "warning.look": _("Look out for what is not as usual"),
 }

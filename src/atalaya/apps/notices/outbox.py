@@ -13,6 +13,8 @@ from django.conf import settings
 
 from atalaya.core.errors import AtalayaError
 
+KINDS = ("eml", "csv")
+
 
 def _path(notice: UUID, kind: str) -> Path:
     name = str(notice)
@@ -48,3 +50,14 @@ def message(notice: UUID, sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise AtalayaError("The message of this notice was changed on disk.", advice="Send the notice again.")
     return data
+
+
+def kept(notice: UUID) -> bool:
+    """Whether anything of the notice is still there."""
+    return any(_path(notice, kind).exists() for kind in KINDS)
+
+
+def forget(notice: UUID) -> None:
+    """Remove what was kept of the notice."""
+    for kind in KINDS:
+        _path(notice, kind).unlink(missing_ok=True)

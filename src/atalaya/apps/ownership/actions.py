@@ -106,6 +106,12 @@ def carry_out(pk: str, *, by: User | None = None) -> None:
     attribution = Attribution.objects.get(pk=pk)
     if attribution.status != Status.RUNNING:
         return
+    with event_table().rewriting():
+        _carry_out(attribution, by=by)
+    close_gone(by=by)
+
+
+def _carry_out(attribution: Attribution, *, by: User | None) -> None:
     state, table = attribution.state_id, event_table()
     for _round in range(ROUNDS):
         networks = registry.networks(state)
@@ -119,10 +125,9 @@ def carry_out(pk: str, *, by: User | None = None) -> None:
     restate_findings(state, touched, by=by)
     with transaction.atomic():
         now = timezone.now()
-        if Attribution.objects.filter(pk=pk, status=Status.RUNNING).update(
+        if Attribution.objects.filter(pk=attribution.pk, status=Status.RUNNING).update(
             status=Status.DONE, finished_at=now
         ):
             announce("events.attributed", state=state)
             record("ownership.done", by=by, target=attribution, detail={"findings": len(touched)})
     keys.forget(attribution.pk)
-    close_gone(by=by)

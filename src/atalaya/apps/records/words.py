@@ -16,6 +16,7 @@ APPS: dict[str, Promise] = {
     "ownership": _("Owners of the past"),
     "reference": _("Reference files"),
     "warning": _("Early warning"),
+    "retention": _("Retention"),
 }
 """What the first part of a verb stands for, in the order in which the choice of verbs is shown."""
 
@@ -117,6 +118,18 @@ WORDS: dict[str, Promise] = {
     "registry.team.added": _("Team added"),
     "registry.team.changed": _("Team changed"),
     "registry.team.removed": _("Team removed"),
+    "retention.hold.ended": _("Held back no more"),
+    "retention.hold.made": _("Held back from retention"),
+    "retention.policy.applied": _("Rules of retention applied"),
+    "retention.policy.paused": _("Rules of retention paused"),
+    "retention.rule.removed": _("Rule of retention removed"),
+    "retention.rule.saved": _("Rule of retention saved"),
+    "retention.rules.suggested": _("Suggested rules of retention taken"),
+    "retention.run.asked": _("Asked what retention would do"),
+    "retention.run.begun": _("Run of retention begun"),
+    "retention.run.committed": _("Events removed by retention"),
+    "retention.run.done": _("Run of retention done, with its statement"),
+    "retention.run.looked": _("Looked what retention would do"),
     "warning.alarm.judged": _("Alarm judged"),
     "warning.alarm.seen": _("Alarm looked at"),
     "warning.alarms.raised": _("Alarms raised"),

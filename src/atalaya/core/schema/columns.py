@@ -125,6 +125,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("filled", TEXT, "Fields that the feed left empty and this node filled, each with the kind of its reference file.", own=True),
     Column("raw.file", TEXT, "SHA-256 of the file the event came in.", own=True),
     Column("raw.row", INT, "Row number in that file, the header being row 0.", own=True),
+    Column("pseudonym", TEXT, "Which month's key made its pseudonyms; empty in an event as it came.", own=True),
 )  # fmt: skip
 
 BY_FIELD: dict[str, Column] = {column.field: column for column in COLUMNS}

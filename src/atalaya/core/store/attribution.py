@@ -29,7 +29,7 @@ MOVES: dict[str, pl.DataType] = {
 """Columns of `Plan.moves`: from which owner to which (UUIDs, null for nobody), on which day, how many events. Events of
 which only the wider claims change are counted from an owner to the same one."""
 
-READ = ("state", "day", "source_ip", "source_fqdn", "source_asn", "finding", *OWNER_COLUMNS)
+READ = ("state", "day", "pseudonym", "source_ip", "source_fqdn", "source_asn", "finding", *OWNER_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,17 @@ def plan(root: Path, files: pl.DataFrame, state: str, networks: Networks) -> Pla
 
 def _moved(root: Path, path: str, state: str, networks: Networks) -> pl.DataFrame:
     """The events of one file whose owners differ: columns was, now, day and finding."""
-    events = reading.scan(root, [path]).filter(state=state).select(READ).collect()
+    # A pseudonym is nobody's address: who owned the real one stays as it was.
+    events = reading.scan(root, [path]).filter(_real(state)).select(READ).collect()
     owners = attribute(events.drop(*OWNER_COLUMNS), networks).select(OWNER_COLUMNS.keys())
     other = _differ(events.select(OWNER_COLUMNS.keys()), owners)
     return pl.DataFrame(
         {"was": events["owner"], "now": owners["owner"], "day": events["day"], "finding": events["finding"]}
     ).filter(other)
+
+
+def _real(state: str) -> pl.Expr:
+    return (pl.col("state") == state) & pl.col("pseudonym").is_null()
 
 
 def _differ(one: pl.DataFrame, other: pl.DataFrame) -> pl.Series:
@@ -95,7 +100,7 @@ def _summed(moves: Iterable[pl.DataFrame]) -> pl.DataFrame:
 def write(root: Path, path: str, state: str, networks: Networks) -> AddAction:
     """Write one file anew with the owners of today; nobody sees it before it is committed in the old one's place."""
     events = reading.scan(root, [path]).collect()
-    mine = events["state"] == state
+    mine = events.select(_real(state)).to_series()
     owners = attribute(events.drop(*OWNER_COLUMNS), networks).select(OWNER_COLUMNS.keys())
     if not mine.all():
         owners = owners.select(

@@ -145,10 +145,24 @@ def _statistics(events: Events) -> dict[str, Any]:
     }
 
 
-def open_table(path: Path) -> DeltaTable:
+class Handle(DeltaTable):
+    """The table at one version. `checkpoint` is the one of its log that it may still read from, None where there is none."""
+
+    def __init__(self, path: Path) -> None:
+        # Looked for before the table is opened: a checkpoint that goes in between is missed, never one that is needed.
+        self.checkpoint = max(checkpoints(path), default=None)
+        super().__init__(path)
+
+
+def checkpoints(root: Path) -> list[Path]:
+    """The checkpoints of the table's log."""
+    return sorted((root / "_delta_log").glob("[0-9]*.parquet"))
+
+
+def open_table(path: Path) -> Handle:
     """The table as it is now, made if it is not there, with all columns of the schema."""
     try:
-        table = DeltaTable(path)
+        table = Handle(path)
     except TableNotFoundError:
         path.mkdir(parents=True, exist_ok=True)
         DeltaTable.create(
@@ -159,17 +173,17 @@ def open_table(path: Path) -> DeltaTable:
             name="events",
             configuration=_CONFIGURATION,
         )
-        table = DeltaTable(path)
+        table = Handle(path)
     known = {field.name for field in table.schema().fields}
     if missing := [name for name in polars_schema() if name not in known]:
         table.alter.add_columns(list(delta_schema(missing).fields))
     return table
 
 
-def current(table: DeltaTable | None, path: Path) -> DeltaTable:
+def current(table: Handle | None, path: Path) -> Handle:
     """The table as it is now, from a handle of before if there is one."""
-    if table is None:
-        return open_table(path)
+    if table is None or (table.checkpoint is not None and not table.checkpoint.exists()):
+        return open_table(path)  # retention has put a new checkpoint in the place of the old ones
     # Versions follow each other, and the log keeps each for a year: without a next one nothing changed. To ask the log
     # itself costs milliseconds.
     if (path / "_delta_log" / f"{table.version() + 1:020d}.json").exists():

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from atalaya.core.enrich.filling import as_received
@@ -20,7 +19,7 @@ from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.before import as_it_came
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import CONTENT, EPOCH, event_keys
-from atalaya.core.store import attribution, compaction, counting, findings, layout, reading, rollup
+from atalaya.core.store import attribution, compaction, counting, findings, frozen, layout, reading, rollup
 from atalaya.core.store.draft import Draft
 from atalaya.core.store.question import Question, Scope
 
@@ -38,7 +37,7 @@ class EventTable:
         self.path = Path(path)
         self._lock = threading.Lock()
         self._owned = threading.local()
-        self._table: DeltaTable | None = None
+        self._table: layout.Handle | None = None
         self._manifest: tuple[int, pl.DataFrame] | None = None
 
     # -- what is there -------------------------------------------------------------------------------------------
@@ -232,18 +231,24 @@ class EventTable:
         """All answers, newest day first, in pieces that fit into memory; limit and offset are ignored."""
         return reading.batches(self.path, self.manifest(), question)
 
+    # -- copying and writing anew --------------------------------------------------------------------------------
+
+    def rewriting(self, *, patience: float = 600.0) -> AbstractContextManager[None]:
+        """Be the only one who writes history anew, or copies it (see `frozen.rewriting`)."""
+        return frozen.rewriting(self.path, patience=patience)
+
     # -- the Delta table -----------------------------------------------------------------------------------------
 
-    def _fresh(self) -> DeltaTable:
+    def _fresh(self) -> layout.Handle:
         """The table as it is now. The caller holds the lock."""
         self._table = layout.current(self._table, self.path)
         return self._table
 
-    def own(self) -> DeltaTable:
+    def own(self) -> layout.Handle:
         """The table as it is now, in a handle that no other thread moves on: what is committed by it is committed on
         top of exactly this."""
         self._owned.table = layout.current(getattr(self._owned, "table", None), self.path)
-        table: DeltaTable = self._owned.table
+        table: layout.Handle = self._owned.table
         return table
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from atalaya.core.errors import AtalayaError, BadInput
 
 ROOT = Path(__file__).resolve().parents[4]
-NOT_BENCHES = {"__init__", "measure", "provider"}
+NOT_BENCHES = {"__init__", "contents", "measure", "provider"}
 
 
 class NotHere(AtalayaError):

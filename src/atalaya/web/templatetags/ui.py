@@ -55,7 +55,7 @@ TONES: dict[str, str] = {
     "valid": "good", "expired": "bad", "revoked": "bad", "unusable": "warn", "plain": "quiet", "none": "quiet",
     "new": "note", "same": "quiet", "failing": "bad", "silent": "warn", "paused": "quiet",
     "signed": "note", "encrypted": "good", "critical": "critical", "high": "high", "medium": "medium", "low": "low",
-    "info": "quiet", "planned": "warn", "left": "quiet", "outdated": "quiet", "good": "good", "warn": "warn", "bad": "bad", "note": "note", "quiet": "quiet", "lamp": "lamp",
+    "info": "quiet", "leaving": "note", "planned": "warn", "left": "quiet", "outdated": "quiet", "good": "good", "warn": "warn", "bad": "bad", "note": "note", "quiet": "quiet", "lamp": "lamp",
 }  # fmt: skip
 """Tone of a badge for each status that the models know. The tone is also a CSS class."""
 
