@@ -63,10 +63,11 @@ def _parts(config: Config, scratch: Path) -> Iterator[tuple[str, Path]]:
     settings_file = config.data / "atalaya.toml"
     if settings_file.exists():
         yield settings_file.name, settings_file
-    for folder in FOLDERS:
-        for path in sorted((config.data / folder).rglob("*")):
+    for name in FOLDERS:
+        folder = config.events_folder if name == "events" else config.data / name
+        for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.name.endswith(".part"):
-                yield str(path.relative_to(config.data)), path
+                yield f"{name}/{path.relative_to(folder)}", path
 
 
 def copy_database(config: Config, folder: Path) -> Path:
@@ -133,7 +134,8 @@ def restore(source: Path, config: Config) -> dict[str, Any]:
 
     Every file is checked against the manifest before anything is put in place. Raises BadInput.
     """
-    if (config.data / SQLITE_NAME).exists() or (config.data / "events").exists():
+    events = config.events_folder
+    if (config.data / SQLITE_NAME).exists() or (events.exists() and any(events.iterdir())):
         raise BadInput(
             f"{config.data} holds a node already.", advice="Name an empty folder with ATALAYA_DATA."
         )
@@ -147,8 +149,16 @@ def restore(source: Path, config: Config) -> dict[str, Any]:
             _restore_dump(dump, config)
         for entry in sorted(unpacked.iterdir()):
             if entry.name not in {MANIFEST, DUMP_NAME}:
-                entry.rename(config.data / entry.name)
+                _put(entry, config)
     return {"files": len(hashes)}
+
+
+def _put(entry: Path, config: Config) -> None:
+    if entry.name == "events" and config.pipeline.events_folder:
+        # Another file system, perhaps, and the folder is where it is mounted.
+        shutil.copytree(entry, config.events_folder, dirs_exist_ok=True)
+    else:
+        entry.rename(config.data / entry.name)
 
 
 def _unpack(source: Path, folder: Path) -> dict[str, str]:

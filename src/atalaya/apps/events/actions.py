@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from atalaya.apps.events import alarms, asking, findings, own_feeds, raw, reading
 from atalaya.apps.events.models import Finding, Ingest, OwnFeed, QuestionHit, Reject, SavedQuestion
-from atalaya.apps.events.tables import event_table
+from atalaya.apps.events.tables import engine, event_table
 from atalaya.apps.jobs.actions import announce
 from atalaya.apps.people.models import User
 from atalaya.apps.records.actions import record
@@ -135,7 +135,7 @@ def _store(ingest: Ingest, path: Path) -> None:
     feed = reading.feed_of(ingest.feed, ingest.name, path, state=ingest.state_id)
     revision = registry.revision()
     Ingest.objects.filter(pk=ingest.pk).update(status=Running, feed=feed.code)
-    batches = reading.Reading(ingest, path, feed)
+    batches = reading.Reading(ingest, path, feed, engine())
     result = run(
         iter(batches),
         store=event_table(),
@@ -143,6 +143,7 @@ def _store(ingest: Ingest, path: Path) -> None:
         state=ingest.state_id,
         networks=registry.networks(ingest.state_id),
         observed_at=ingest.received_at,
+        engine=engine(),
     )
     _save_counts(ingest, path, feed, result, batches.problem)
     if registry.revision() != revision:

@@ -14,6 +14,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
+from atalaya.core.engine import LOCAL, Engine
 from atalaya.core.errors import AtalayaError
 from atalaya.core.pipeline.attribute import Networks
 from atalaya.core.pipeline.dedupe import Keys
@@ -29,11 +30,13 @@ _ATTEMPTS = 20
 class EventTable:
     """All events of a node. Safe for threads; any number of processes may read and append at once.
 
-    Reads go through a `Question`, which carries the asker's scope.
+    Reads go through a `Question`, which carries the asker's scope. What takes long is done where `engine` has room; its
+    processes find the table under the same path.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, engine: Engine = LOCAL) -> None:
         self.path = Path(path)
+        self.engine = engine
         self._lock = threading.Lock()
         self._owned = threading.local()
         self._table: DeltaTable | None = None
@@ -151,20 +154,19 @@ class EventTable:
 
     def plan_attribution(self, state: str, networks: Networks) -> attribution.Plan:
         """What `networks` would change in the events of a state; changes nothing."""
-        return attribution.plan(self.path, self.manifest(), state, networks)
+        registry = attribution.Registry(self.path, state, networks)
+        return attribution.plan(self.manifest(), registry, self.engine)
 
     def attribute_again(self, state: str, networks: Networks, paths: Iterable[str]) -> bool:
         """Write some files anew with the owners that `networks` knows. False when one of them was merged away meanwhile.
 
         May be killed at any moment and called again with a new plan.
         """
-        complete = True
-        for path in paths:
-            if path not in set(self.manifest()["path"]):
-                complete = False
-                continue
-            complete &= self._replace(attribution.write(self.path, path, state, networks), [path])
-        return complete
+        paths = list(paths)
+        there = (path for path in paths if path in set(self.manifest()["path"]))
+        registry = attribution.Registry(self.path, state, networks)
+        written = self.engine.map(attribution.write, there, registry)
+        return sum(self._replace(anew, [path]) for path, anew in written) == len(paths)
 
     def findings_with(self, state: str, keys: Keys, unfinished: Mapping[str, int | None]) -> pl.DataFrame:
         """What the whole history says of some findings (see `findings.of_keys`)."""
