@@ -69,7 +69,9 @@ def _compared(name: str, text: str, here: dict[str, Any], there: dict[str, Any])
         Figure(f"{text}: rows per CPU-second, {where}", ROWS / found[name], "rows/CPU-s")
         for where, found in (("one process", here), ("cluster", there))
     ]
-    overhead = Figure(f"{text}: CPU against one process", there[name] / here[name], "times", goal=GOALS.get(name))
+    overhead = Figure(
+        f"{text}: CPU against one process", there[name] / here[name], "times", goal=GOALS.get(name)
+    )
     seconds = [
         Figure(f"{text}: seconds, {where}", found[f"{name} wall"], "s")
         for where, found in (("one process", here), ("cluster", there))
@@ -113,7 +115,12 @@ def _work(
             feeds.read(report, feed, engine=engine()), store=table, sha256="ab" * 32, state="BB",
             networks=before, observed_at=OBSERVED, engine=engine(),
         )  # fmt: skip
-    found |= {"feed": spent.cpu, "feed wall": spent.wall, "counts": result.counts(), "feed rows": digest(table)}
+    found |= {
+        "feed": spent.cpu,
+        "feed wall": spent.wall,
+        "counts": result.counts(),
+        "feed rows": digest(table),
+    }
     engine()
     with measured() as spent:
         plan = table.plan_attribution("BB", after)
@@ -121,11 +128,22 @@ def _work(
     found |= {"history": spent.cpu, "history wall": spent.wall, "history rows": digest(table)}
     engine()
     with measured() as spent:
-        answers = [table.count(EVERY), table.histogram(EVERY, 24).rows(), table.top(EVERY, "owner", 10).rows()]
+        answers = [
+            table.count(EVERY),
+            table.histogram(EVERY, 24).rows(),
+            table.top(EVERY, "owner", 10).rows(),
+        ]
     told = json.loads(json.dumps(answers, default=str))
     rows = _rows(table).select(pl.col("raw_row")).collect()["raw_row"]
     lost, twice = result.kept - rows.n_unique(), len(rows) - rows.n_unique()
-    return {**found, "questions": spent.cpu, "questions wall": spent.wall, "answers": told, "lost": lost, "twice": twice}
+    return {
+        **found,
+        "questions": spent.cpu,
+        "questions wall": spent.wall,
+        "answers": told,
+        "lost": lost,
+        "twice": twice,
+    }
 
 
 def _rows(table: EventTable) -> pl.LazyFrame:

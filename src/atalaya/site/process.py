@@ -77,7 +77,8 @@ def worker() -> None:
     if waiting := pending():
         # On another machine than the one that prepares the node, and sooner than it.
         raise Temporary(
-            f"{len(waiting)} migrations are not applied.", advice="The first machine's `./atalaya up` does it."
+            f"{len(waiting)} migrations are not applied.",
+            advice="The first machine's `./atalaya up` does it.",
         )
     work_and_schedule(_until_asked_to_stop())
 

@@ -57,7 +57,12 @@ def test_it_makes_no_findings_of_another_state_or_file(table: EventTable):
 
 def test_it_drops_what_another_draft_has_committed_meanwhile(table: EventTable):
     with table.draft("BB", "aa" * 32) as draft:
-        made = run_module.drafted(draft, [mapped(row(), row(source_port=1), row(time_source=NOW - timedelta(days=3)))], NETWORKS, NOW)
+        made = run_module.drafted(
+            draft,
+            [mapped(row(), row(source_port=1), row(time_source=NOW - timedelta(days=3)))],
+            NETWORKS,
+            NOW,
+        )
         store(table, mapped(row(), row(source_port=2)), sha256="bb" * 32)
         result = draft.commit(replace(made, rows_read=3))
     assert (result.kept, result.doubled) == (2, 1)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from atalaya.core.engine import LOCAL, Engine
 from atalaya.core.engine.cluster import Cluster
+from atalaya.core.engine.local import LOCAL, Local
 from atalaya.core.store import EventTable
 
 
@@ -17,7 +17,7 @@ def event_table() -> EventTable:
     return _table(settings.CONFIG.events_folder, engine())
 
 
-def engine() -> Engine:
+def engine() -> Local | Cluster:
     """Where this node's large work runs. A cluster is connected when the first piece is sent."""
     config = settings.CONFIG
     if config.engine.kind == "local":
@@ -31,5 +31,5 @@ def _cluster(address: str, pieces: int, token: Path) -> Cluster:
 
 
 @lru_cache(maxsize=4)
-def _table(path: Path, engine: Engine) -> EventTable:
+def _table(path: Path, engine: Local | Cluster) -> EventTable:
     return EventTable(path, engine)

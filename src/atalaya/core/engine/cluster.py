@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import signal
+import socket
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,8 @@ from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 
 RETRIES = 3
 """Times that a piece is done again when processes die under it."""
+SECONDS = 5
+"""How long the first machine may take to take a connection."""
 KEPT = 4
 """Shared things that a process keeps for pieces to come."""
 
@@ -71,8 +74,9 @@ class Cluster:
             while waiting:
                 yield self._taken(waiting.popleft())
         finally:
-            for left in waiting:
-                self._ray.cancel(left)
+            if self._run is not None:
+                for left in waiting:
+                    self._ray.cancel(left)
 
     def _taken(self, reference: Any) -> Any:
         try:
@@ -81,6 +85,8 @@ class Cluster:
             # What a stage raised that is no error for people: a mistake of ours, shown as it was.
             raise error.cause if isinstance(error.cause, Exception) else error from None
         except self._ray.exceptions.RayError as error:
+            # Perhaps the first machine started anew: the next try connects afresh.
+            self.close()
             raise Temporary(
                 f"The cluster could not do a piece of work: {str(error).strip().splitlines()[0]}",
                 advice="Look whether its machines are up and have memory: `ray status` on the first one.",
@@ -90,29 +96,38 @@ class Cluster:
         return made
 
     def connect(self) -> None:
-        """Reach the cluster, once. Raises ConfigError when Ray is not installed, Temporary when nobody answers."""
+        """Reach the cluster. Raises ConfigError when Ray is not installed, Temporary when nobody answers."""
         with self._lock:
-            if self._run is not None:
-                return
             self._ray = _ray(self._token_file)
-            where = {"address": self._address} if self._address else {"address": "local", "include_dashboard": False}
             try:
-                with _own_signals():
-                    self._ray.init(**where, log_to_driver=False, configure_logging=False, **self._options)
-            except (ConnectionError, RuntimeError, TimeoutError, self._ray.exceptions.RayError) as error:
+                _knock(self._address)
+                if self._run is None:
+                    self._init()
+            except (OSError, RuntimeError, self._ray.exceptions.RayError) as error:
+                self._leave()
                 raise Temporary(
                     f"The cluster at {self._address or 'this machine'} does not answer: {error}",
-                    advice="Is the first machine up, and is [engine] address right?",
+                    advice="Is the first machine up, and is [engine] first right?",
                 ) from error
-            _teach(self._ray)
-            self._run = self._ray.remote(_run).options(max_retries=RETRIES)
+
+    def _init(self) -> None:
+        where = (
+            {"address": self._address} if self._address else {"address": "local", "include_dashboard": False}
+        )
+        with _own_signals():
+            self._ray.init(**where, log_to_driver=False, configure_logging=False, **self._options)
+        _teach(self._ray)
+        self._run = self._ray.remote(_run).options(max_retries=RETRIES)
 
     def close(self) -> None:
         """Let the cluster go; a Ray of this process alone ends."""
         with self._lock:
-            if self._run is not None:
-                self._ray.shutdown()
-                self._run = None
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._run is not None:
+            self._ray.shutdown()
+            self._run = None
 
 
 class _UntilError:
@@ -147,6 +162,13 @@ def _ray(token_file: str) -> Any:
     need_ray()
     machine.prepare(token_file)
     return importlib.import_module("ray")
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens: Ray itself would try for minutes, or end this process."""
+    host, _, port = address.rpartition(":")
+    if host:
+        socket.create_connection((host, int(port)), timeout=SECONDS).close()
 
 
 @contextmanager
@@ -201,4 +223,4 @@ def _packed(table: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def _unpacked(stream: np.ndarray[Any, np.dtype[np.uint8]]) -> pl.DataFrame:
-    return pl.read_ipc_stream(memoryview(stream).tobytes())
+    return pl.read_ipc_stream(stream.tobytes())

@@ -26,6 +26,7 @@ def environment(token_file: str) -> Mapping[str, str]:
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
+        "RAY_raylet_start_wait_time_s": "120",
         # Less than the supervisor gives its children before it ends them by force.
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
         # Metrics for a Prometheus that nobody has: a port less.
@@ -64,7 +65,12 @@ class Machine:
         where = (
             [f"--address={self.first}"]
             if self.first
-            else ["--head", f"--port={self.port}", "--include-dashboard=false"]
+            else [
+                "--head",
+                f"--port={self.port}",
+                "--include-dashboard=false",
+                f"--dashboard-port={self.port + 6}",
+            ]
         )
         node, store, low = self.port + 1, self.port + 2, self.port + 3
         ports = [f"--node-manager-port={node}", f"--object-manager-port={store}"]

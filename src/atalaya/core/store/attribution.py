@@ -127,6 +127,4 @@ def write(path: str, registry: Registry) -> tuple[str, AddAction]:
             pl.when(mine).then(pl.col(name)).otherwise(events[name]).alias(name) for name in OWNER_COLUMNS
         )
     again = path.rpartition("-")[0]
-    return path, layout.write_part(
-        registry.root, layout.renamed(again), split(events.with_columns(owners))
-    )
+    return path, layout.write_part(registry.root, layout.renamed(again), split(events.with_columns(owners)))

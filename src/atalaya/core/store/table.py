@@ -193,18 +193,18 @@ class EventTable:
 
     def count(self, question: Question) -> int:
         """How many events answer the question; limit and offset are ignored."""
-        return counting.count(self.path, self.manifest(), question)
+        return counting.count(self.path, self.manifest(), question, self.engine)
 
     def histogram(self, question: Question, buckets: int = 60) -> pl.DataFrame:
         """Columns time (start of the bucket, UTC), type and count, sorted, without empty buckets.
 
         Buckets are equally wide: whole minutes, hours or days, at most `buckets` of them in the question's span.
         """
-        return counting.histogram(self.path, self.manifest(), question, buckets)
+        return counting.histogram(self.path, self.manifest(), question, buckets, self.engine)
 
     def top(self, question: Question, column: str, n: int = 10) -> pl.DataFrame:
         """Columns value and count: the most frequent values of a column, null left out. `owners` counts each owner."""
-        return counting.top(self.path, self.manifest(), question, column, n)
+        return counting.top(self.path, self.manifest(), question, column, n, self.engine)
 
     def one(self, raw_file: str, raw_row: int, scope: Scope) -> dict[str, Any] | None:
         """One event by its provenance, or None when there is none in the scope."""
