@@ -2,8 +2,9 @@
 
 Run: `./atalaya bench cluster` (Ray must be installed: requirements-dev.lock has it). A report of 1,000,000 rows is stored,
 then every event of it is given other owners, as after a change of the whole registry, then questions are asked: in this
-process, and on a Ray of two worker processes, of which one is ended by SIGKILL in each of the three. Both tables are held
-against each other row for row. CPU-seconds are those of all processes, Ray's own and the killed ones included.
+process, and on a Ray of two worker processes, of which one is ended by SIGKILL in the middle of each of the first two. Both
+tables are held against each other row for row. CPU-seconds are those of all processes, Ray's own and the killed ones included,
+and of starting a new worker in the place of a killed one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from atalaya.core import feeds
 from atalaya.core.engine import LOCAL, Engine
 from atalaya.core.engine.cluster import Cluster
 from atalaya.core.pipeline.run import run as store
-from atalaya.core.store import EventTable, Question, reading
+from atalaya.core.store import EventTable, Question, reading, tally
 from atalaya.site.commands.bench import NotHere
 from bench.attribution import _networks
 from bench.measure import Cost, Figure, cost, in_new_process
@@ -56,7 +57,7 @@ def run() -> list[Figure]:
         Figure("rows stored", here["counts"]["kept"], "rows"),
         Figure("both tables are the same, row for row", float(same), "1: yes", goal=1, at_most=False),
         Figure("rows lost or twice on the cluster", there["lost"] + there["twice"], "rows", goal=0),
-        Figure("workers killed", there["killed"], "processes", goal=3, at_most=False),
+        Figure("workers killed", there["killed"], "processes", goal=2, at_most=False),
         *_compared("feed", "a feed file", here, there),
         *_compared("history", "history attributed again", here, there),
         *_compared("questions", "questions", here, there),
@@ -126,7 +127,8 @@ def _work(
         plan = table.plan_attribution("BB", after)
         table.attribute_again("BB", after, plan.paths)
     found |= {"history": spent.cpu, "history wall": spent.wall, "history rows": digest(table)}
-    engine()
+    # Far fewer rows than a node would ask the cluster about: what is measured is what asking costs.
+    tally.LARGE_ROWS, tally.PIECE_ROWS = 0, ROWS // 8
     with measured() as spent:
         answers = [
             table.count(EVERY),

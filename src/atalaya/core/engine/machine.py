@@ -26,7 +26,6 @@ def environment(token_file: str) -> Mapping[str, str]:
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
-        "RAY_raylet_start_wait_time_s": "120",
         # Less than the supervisor gives its children before it ends them by force.
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
         # Metrics for a Prometheus that nobody has: a port less.
