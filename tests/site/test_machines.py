@@ -74,7 +74,7 @@ def title(pid: int) -> str:
 def joined(machine: Node) -> bool:
     """Whether this machine's part of the cluster waits for pieces."""
     assert machine.process is not None
-    return any(title(pid).startswith("ray::IDLE") for pid in below(machine.process.pid))
+    return any(title(pid).startswith("ray::RuntimeEnvAgent") for pid in below(machine.process.pid))
 
 
 def ingest(node: Node) -> tuple[Any, ...]:

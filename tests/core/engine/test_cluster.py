@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from bench.cluster import Killing, digest, family
+from bench.cluster import Killing, digest, family, title
 from bench.pipeline import FEED, generate
 from tests.core.engine import pieces
 from tests.core.pipeline.feed import ORG, OTHER
@@ -110,8 +110,10 @@ def test_it_reports_to_nobody_and_obeys_nobody_without_the_secret(cluster: Clust
         not enabled and environ["RAY_USAGE_STATS_ENABLED"] == "0"
         for enabled, environ in cluster.map(pieces.reporting, range(4), None)
     )
-    environments = [found for pid in family() if pid != os.getpid() and (found := environment_of(pid))]
-    assert len(environments) >= 5, "Ray's own processes"
+    # A process that calls itself ray::something writes its name over its environment; the workers were asked above.
+    plain = [pid for pid in family()[1:] if not title(pid).startswith("ray::")]
+    environments = [found for pid in plain if (found := environment_of(pid))]
+    assert len(environments) >= 3, "Ray's own processes"
     assert all(b"RAY_USAGE_STATS_ENABLED=0" in one.split(b"\0") for one in environments)
     import ray
 

@@ -64,11 +64,11 @@ class Cluster:
     ) -> Iterator[Made]:
         self.connect()
         # In a list, because Ray would otherwise unpack it anew for each piece.
-        told = [self._ray.put(shared)]
+        run, told = self._run, [self._ray.put(shared)]
         waiting: deque[Any] = deque()
         try:
             for piece in pieces:
-                waiting.append(self._run.remote(function, piece, told))
+                waiting.append(run.remote(function, piece, told))
                 if len(waiting) >= self._ahead:
                     yield self._taken(waiting.popleft())
             while waiting:

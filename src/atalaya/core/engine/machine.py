@@ -28,6 +28,8 @@ def environment(token_file: str) -> Mapping[str, str]:
         "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
         # Less than the supervisor gives its children before it ends them by force.
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "10",
+        # Without a connection Ray would otherwise start processes of its own, for a forgotten piece.
+        "RAY_ENABLE_AUTO_CONNECT": "0",
         # Metrics for a Prometheus that nobody has: a port less.
         "RAY_enable_metrics_collection": "0",
         "RAY_AUTH_MODE": "token",
