@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from atalaya.core.engine.machine import Machine
 from atalaya.core.errors import ConfigError
 from atalaya.site import config
 
@@ -42,6 +43,11 @@ def test_it_reads_lists_and_truth_from_the_environment(tmp_path: Path) -> None:
         ('[node]\ntimezone = "Mars/Olympus"\n', {}, ["timezone", "IANA"]),
         ("[web]\nhosts = [1]\n", {}, ["hosts", "texts"]),
         ("[web\n", {}, ["atalaya.toml"]),
+        ('[engine]\nkind = "spark"\n', {}, ["kind", "local", "cluster"]),
+        ('[engine]\nkind = "cluster"\nfirst = "10.0.0.1:6379"\n', {}, ["SQLite", "[database] url"]),
+        ('[engine]\nkind = "cluster"\naddress = "10.0.0.1"\n', {}, ["SQLite", "[database] url"]),
+        ('[engine]\nfirst = "10.0.0.1"\n', {}, ["[engine] first", "HOST:PORT"]),
+        ("[engine]\npieces = 0\n", {}, ["pieces", "1"]),
         ("", {"ATALAYA_WEB_PROT": "1"}, ["ATALAYA_WEB_PROT", "ATALAYA_WEB_PORT"]),
         ("", {"ATALAYA_WEB_PORT": "x"}, ["ATALAYA_WEB_PORT"]),
         ("", {"ATALAYA_WEB_BEHIND_PROXY": "maybe"}, ["BEHIND_PROXY", "true"]),
@@ -59,3 +65,22 @@ def test_it_refuses_by_name_and_says_what_is_allowed(
 def test_it_refuses_a_named_file_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nowhere.toml"):
         config.load({"ATALAYA_DATA": str(tmp_path), "ATALAYA_CONFIG": str(tmp_path / "nowhere.toml")})
+
+
+def test_it_runs_large_work_in_its_own_processes_unless_told(tmp_path: Path) -> None:
+    assert load(tmp_path).engine.kind == "local"
+    one = load(tmp_path, '[engine]\nkind = "cluster"\n')
+    assert (one.machine.address, one.machine.first) == ("127.0.0.1:6379", "")
+
+
+def test_it_knows_the_machines_of_a_cluster(tmp_path: Path) -> None:
+    text = (
+        '[database]\nurl = "postgresql://a@10.0.0.9/a"\n[pipeline]\nevents_folder = "/srv/events"\n'
+        '[engine]\nkind = "cluster"\naddress = "10.0.0.2"\nfirst = "10.0.0.1:7000"\ncores = 6\nmemory_mb = 500\n'
+    )
+    loaded = load(tmp_path, text)
+    assert loaded.machine == Machine("10.0.0.2", 6379, "10.0.0.1:7000", 6, 500)
+    assert loaded.machine.address == "10.0.0.1:7000"
+    assert loaded.events_folder == Path("/srv/events")
+    assert load(tmp_path).events_folder == tmp_path / "events"
+    assert loaded.engine_token.parent == tmp_path / "secrets"

@@ -242,9 +242,17 @@ def _put_in_place(unpacked: Path, config: Config) -> None:
         raise
     for entry in sorted(unpacked.iterdir()):
         if entry.name not in {MANIFEST, ABOUT, DUMP_NAME}:
-            entry.rename(config.data / entry.name)
+            _put(entry, config)
     _sync_folder(config.data)
     unfinished.unlink()
+
+
+def _put(entry: Path, config: Config) -> None:
+    if entry.name == "events" and config.pipeline.events_folder:
+        # Another file system, perhaps, and the folder is where it is mounted.
+        shutil.copytree(entry, config.events_folder, dirs_exist_ok=True)
+    else:
+        entry.rename(config.data / entry.name)
 
 
 def _refuse_used(config: Config) -> None:
@@ -253,7 +261,8 @@ def _refuse_used(config: Config) -> None:
             f"A restore into {config.data} was interrupted.",
             advice="Empty the folder, and restore once more.",
         )
-    if (config.data / SQLITE_NAME).exists() or (config.data / "events").exists():
+    events = config.events_folder
+    if (config.data / SQLITE_NAME).exists() or (events.exists() and any(events.iterdir())):
         raise BadInput(
             f"{config.data} holds a node already.", advice="Name an empty folder with ATALAYA_DATA."
         )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from atalaya.core.engine.machine import Machine
 from atalaya.core.errors import ConfigError
 
 LANGUAGES = ("en", "es", "fr", "pt-br")
@@ -143,6 +144,11 @@ class Pipeline:
         least=1,
         most=365,
     )
+    events_folder: str = setting(
+        "",
+        "Folder of the event table. Empty: DATA/events. With several machines, a shared folder under the same path on "
+        "all of them.",
+    )
     keep_raw_days: int = setting(365, "Days the original feed files are kept.", least=1, most=36500)
 
 
@@ -182,6 +188,45 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Engine:
+    """Where large work runs: feed files of millions of rows, history attributed again, questions over years."""
+
+    kind: str = setting(
+        "local",
+        "`local`: in the node's own processes. `cluster`: on the machines of a Ray cluster, which the nodes themselves "
+        "make: with more than one, records are in PostgreSQL and all share the data folder.",
+        allowed=("local", "cluster"),
+    )
+    first: str = setting(
+        "", "HOST:PORT of the first machine's engine, on every other machine. Empty on the first one."
+    )
+    address: str = setting(
+        "127.0.0.1",
+        "Address of this machine by which the others reach it. Ray listens on every address: let a firewall keep its "
+        "ports to these machines.",
+    )
+    port: int = setting(
+        6379,
+        "First of the 1010 ports that this machine's engine uses: 6379 to 7388.",
+        least=1024,
+        most=64000,
+    )
+    cores: int = setting(0, "Cores of this machine that the cluster may use. 0: all.", least=0, most=1024)
+    memory_mb: int = setting(
+        1024,
+        "MiB of shared memory of this machine for pieces of work on their way.",
+        least=100,
+        most=1_000_000,
+    )
+    pieces: int = setting(
+        8,
+        "Pieces of one work that are on their way at once: more keep more machines busy and take more memory.",
+        least=1,
+        most=10_000,
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings, with the folder that holds the node's data."""
 
@@ -194,6 +239,7 @@ class Config:
     pipeline: Pipeline = field(default_factory=Pipeline)
     collection: Collection = field(default_factory=Collection)
     work: Work = field(default_factory=Work)
+    engine: Engine = field(default_factory=Engine)
 
     @property
     def url(self) -> str:
@@ -204,10 +250,25 @@ class Config:
     def drop_folder(self) -> Path:
         return Path(self.pipeline.drop_folder) if self.pipeline.drop_folder else self.data / "drop"
 
+    @property
+    def events_folder(self) -> Path:
+        return Path(self.pipeline.events_folder) if self.pipeline.events_folder else self.data / "events"
+
+    @property
+    def machine(self) -> Machine:
+        """What this machine is in a cluster."""
+        own = self.engine
+        return Machine(own.address, own.port, own.first, own.cores, own.memory_mb)
+
+    @property
+    def engine_token(self) -> Path:
+        """The file with the secret that the machines of a cluster share."""
+        return self.data / "secrets" / "engine.token"
+
 
 SECTIONS: dict[str, type] = {
     "node": Node, "web": Web, "database": Database, "mail": Mail,
-    "notices": Notices, "pipeline": Pipeline, "collection": Collection, "work": Work,
+    "notices": Notices, "pipeline": Pipeline, "collection": Collection, "work": Work, "engine": Engine,
 }  # fmt: skip
 
 
@@ -225,6 +286,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     sections = {name: _section(name, kind, tables.get(name, {}), environ) for name, kind in SECTIONS.items()}
     config = Config(data=data, **sections)
     _check_timezone(config.node.timezone)
+    _check_engine(config)
     return config
 
 
@@ -304,6 +366,20 @@ def _checked(where: str, value: Any, hint: Any, rule: Mapping[str, Any]) -> Any:
     if (least is not None and value < least) or (most is not None and value > most):
         raise ConfigError(f"{where} is {value!r}.", advice=f"Allowed: {least} to {most}.")
     return value
+
+
+def _check_engine(config: Config) -> None:
+    several = config.engine.first or not config.engine.address.startswith("127.")
+    if config.engine.kind == "cluster" and several and not config.database.url:
+        raise ConfigError(
+            "[engine] names several machines, but records are in SQLite, which one machine alone can use.",
+            advice="Set [database] url to a PostgreSQL server.",
+        )
+    host, colon, port = config.engine.first.rpartition(":")
+    if config.engine.first and not (host and colon and port.isdecimal()):
+        raise ConfigError(
+            f"[engine] first is {config.engine.first!r}.", advice="Give HOST:PORT, for example 10.0.0.1:6379."
+        )
 
 
 def _check_timezone(name: str) -> None:

@@ -35,7 +35,8 @@ def prepare(*, demo: bool) -> bool:
             advice="Empty the folder, and restore once more.",
         )
     for name in FOLDERS:
-        (config.data / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = config.events_folder if name == "events" else config.data / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     start_django()
     worked = [migrate(), collect_static(config.data)]
     compile_translations()

@@ -1,4 +1,4 @@
-"""Entry point of the supervised processes: `python -m atalaya.site.process web|worker`.
+"""Entry point of the supervised processes: `python -m atalaya.site.process web|worker|engine`.
 
 The first web process of a start is `python -m atalaya.site.process prepare FD [--demo]`: it prepares the node, says so
 by a byte on the descriptor FD, and goes on as the web server.
@@ -13,11 +13,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from secrets import token_hex
 from types import FrameType
 
 from atalaya.core import limits
-from atalaya.core.errors import AtalayaError, ConfigError
-from atalaya.site.cli import REFUSED, USAGE, loading, start_django
+from atalaya.core.engine import cluster, machine
+from atalaya.core.errors import AtalayaError, ConfigError, Temporary
+from atalaya.site import config as configuration
+from atalaya.site import secrets
+from atalaya.site.cli import LATER, REFUSED, USAGE, loading, start_django
 from atalaya.site.run import SUPERVISOR
 
 
@@ -67,9 +71,33 @@ def worker() -> None:
     with loading():
         from atalaya.apps.jobs import actions
         from atalaya.apps.jobs.worker import work_and_schedule
+        from atalaya.site.prepare import pending
 
         actions.load()
+    if waiting := pending():
+        # On another machine than the one that prepares the node, and sooner than it.
+        raise Temporary(
+            f"{len(waiting)} migrations are not applied.",
+            advice="The first machine's `./atalaya up` does it.",
+        )
     work_and_schedule(_until_asked_to_stop())
+
+
+def engine() -> None:
+    """Become this machine's part of the cluster, until SIGTERM."""
+    config = configuration.load()
+    cluster.need_ray()
+    if config.engine.first and not config.engine_token.exists():
+        raise ConfigError(
+            f"{config.engine_token} is missing: this machine does not know the cluster's secret.",
+            advice="Share the first machine's data folder, or copy the file from there.",
+        )
+    secrets.read_or_make(config.engine_token, lambda: token_hex(32))
+    machine.prepare(str(config.engine_token))
+    # What Ray says there is for people who start it by hand.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    command = [sys.executable, "-m", "ray.scripts.scripts", *config.machine.arguments()]
+    os.execv(sys.executable, command)  # noqa: S606
 
 
 def prepare(descriptor: str, *options: str) -> None:
@@ -107,12 +135,14 @@ def main() -> None:
     try:
         if role == "prepare":
             prepare(*options)
+        elif role == "engine":
+            engine()
         else:
             start_django()
             ROLES[role]()
     except AtalayaError as error:
         print(f"atalaya: {error}", file=sys.stderr)
-        sys.exit(USAGE if isinstance(error, ConfigError) else REFUSED)
+        sys.exit(USAGE if isinstance(error, ConfigError) else REFUSED if error.permanent else LATER)
 
 
 if __name__ == "__main__":

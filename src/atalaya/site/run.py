@@ -137,7 +137,29 @@ def children_of(config: Config) -> list[Child]:
     workers = [
         Child(f"worker {n + 1}", ["-m", "atalaya.site.process", "worker"]) for n in range(config.work.workers)
     ]
-    return [Child("web", ["-m", "atalaya.site.process", "web"]), *workers]
+    engine = Child("engine", ["-m", "atalaya.site.process", "engine"])
+    cluster = [engine] if config.engine.kind == "cluster" else []
+    return [Child("web", ["-m", "atalaya.site.process", "web"]), *cluster, *workers]
+
+
+def up_beside(config: Config) -> int:
+    """Run workers alone, and this machine's part of the cluster, for a node whose pages another machine serves.
+
+    Any number of these may run on one data folder. Raises AtalayaError when the folder holds no node.
+    """
+    if not (config.data / "secrets" / "session.key").exists():
+        raise AtalayaError(
+            f"{config.data} holds no node.",
+            advice="Mount the data folder of the first machine there, and start the node on that one first.",
+        )
+    supervisor = Supervisor(children_of(config)[1:])
+    supervisor.listen()
+    say("Working for the node of another machine  (Ctrl-C stops)")
+    supervisor.watch()
+    say("Stopping ...")
+    supervisor.stop()
+    say("Stopped.")
+    return 0
 
 
 def up(config: Config, *, demo: bool) -> int:

@@ -50,7 +50,7 @@ class Snapshot:
 @contextmanager
 def taken(config: Config) -> Iterator[Snapshot]:
     """Hold the node as it is now; let go when the block ends. Raises Temporary when no quiet moment is found."""
-    table = EventTable(config.data / "events")
+    table = EventTable(config.events_folder)
     with scratch_folder(config.data) as scratch, ExitStack() as stack:
         with table.rewriting():
             query, sqlite, pin, frozen = stack.enter_context(_moment(config, table))
@@ -118,7 +118,7 @@ def _held(config: Config, frozen: Frozen, folder: Path) -> Iterator[tuple[str, P
     for path in frozen.paths:
         name = f"events/{path}"
         with suppress(FileNotFoundError):  # an old piece of the log; `_prove` says whether it was needed
-            yield name, _hold(config.data / name, folder / name)
+            yield name, _hold(config.events_folder / path, folder / name)
 
 
 def _held_folder(source: Path, target: Path, name: str) -> Iterator[tuple[str, Path]]:

@@ -15,7 +15,7 @@ from deltalake import DeltaTable, QueryBuilder
 from tests.core.pipeline.feed import NETWORKS, NOW, ORG, OTHER, mapped, parts, row, store
 
 from atalaya.core.pipeline import run as run_module
-from atalaya.core.pipeline.same import split
+from atalaya.core.pipeline.run import Known, drafted
 from atalaya.core.store import EventTable, Question, findings, layout
 
 ALL = Question(states=frozenset({"BB"}), organisations=None)
@@ -58,13 +58,13 @@ def test_it_makes_no_findings_of_another_state_or_file(table: EventTable):
 
 def test_it_drops_what_another_draft_has_committed_meanwhile(table: EventTable):
     with table.draft("BB", "aa" * 32) as draft:
-        made = run_module._Run(draft, NETWORKS, NOW)
-        for events in made.checked(
-            [mapped(row(), row(source_port=1), row(time_source=NOW - timedelta(days=3)))]
-        ):
-            made.add(split(events))
+        made = drafted(
+            draft,
+            [mapped(row(), row(source_port=1), row(time_source=NOW - timedelta(days=3)))],
+            Known(draft.place, NETWORKS, NOW),
+        )
         store(table, mapped(row(), row(source_port=2)), sha256="bb" * 32)
-        result = draft.commit(replace(made.result(), rows_read=3))
+        result = draft.commit(replace(made, rows_read=3))
     assert (result.kept, result.doubled) == (2, 1)
     assert table.count(ALL) == 4
     assert table.committed("BB", "aa" * 32) == {"file": f"BB:{'aa' * 32}", **result.counts()}
@@ -72,21 +72,17 @@ def test_it_drops_what_another_draft_has_committed_meanwhile(table: EventTable):
 
 def test_it_drops_a_part_of_which_nothing_is_left(table: EventTable):
     with table.draft("BB", "aa" * 32) as draft:
-        made = run_module._Run(draft, NETWORKS, NOW)
-        for events in made.checked([mapped(row())]):
-            made.add(split(events))
+        made = drafted(draft, [mapped(row())], Known(draft.place, NETWORKS, NOW))
         store(table, mapped(row()), sha256="bb" * 32)
-        assert draft.commit(made.result()).kept == 0
+        assert draft.commit(made).kept == 0
     assert len(parts(table)) == table.manifest().height == 1
 
 
 def test_it_gives_the_counts_of_whoever_committed_the_same_file_first(table: EventTable):
     with table.draft("BB", "aa" * 32) as draft:
-        made = run_module._Run(draft, NETWORKS, NOW)
-        for events in made.checked([mapped(row(), row())]):
-            made.add(split(events))
+        made = drafted(draft, [mapped(row(), row())], Known(draft.place, NETWORKS, NOW))
         first = store(table, mapped(row(), row()))
-        second = draft.commit(made.result())
+        second = draft.commit(made)
     assert not second.committed
     assert second.counts() == first.counts()
     assert len(parts(table)) == table.manifest().height == 1

@@ -20,7 +20,7 @@ from atalaya.apps.events import findings, keeping, own_feeds, raw, reading
 from atalaya.apps.events.models import Finding, Ingest, Reject
 from atalaya.apps.events.rules import running as rules
 from atalaya.apps.events.rules.actions import note_hits
-from atalaya.apps.events.tables import event_table
+from atalaya.apps.events.tables import engine, event_table
 from atalaya.apps.jobs.actions import announce
 from atalaya.apps.people.models import User
 from atalaya.apps.records.actions import record
@@ -139,7 +139,7 @@ def _store(ingest: Ingest, path: Path) -> pl.DataFrame | None:
     """
     feed = reading.feed_of(ingest.feed, ingest.name, path, state=ingest.state_id)
     Ingest.objects.filter(pk=ingest.pk).update(status=Running, feed=feed.code)
-    batches = reading.Reading(ingest, path, feed)
+    batches = reading.Reading(ingest, path, feed, engine())
     result = run(
         iter(batches),
         store=event_table(),
@@ -149,6 +149,7 @@ def _store(ingest: Ingest, path: Path) -> pl.DataFrame | None:
         observed_at=ingest.received_at,
         rules=rules.rules_of(ingest.state_id),
         references=reference.references(),
+        engine=engine(),
     )
     _save_counts(ingest, path, feed, result, batches.problem)
     return result.sightings

@@ -110,7 +110,8 @@ def locked(sha256: str, *, wait: bool) -> Iterator[Path]:
     """
     while True:
         path = path_of(sha256)
-        with suppress(FileNotFoundError), path.open("rb") as held:
+        # For writing, although nobody writes: a shared folder (NFS) gives a lock to nobody else.
+        with suppress(FileNotFoundError), path.open("r+b") as held:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:

@@ -11,6 +11,7 @@ import polars as pl
 from atalaya.apps.events import own_feeds
 from atalaya.apps.events.models import Ingest
 from atalaya.core import feeds, limits
+from atalaya.core.engine import LOCAL, Engine
 from atalaya.core.errors import BadInput
 from atalaya.core.feeds import Feed, Mapped
 from atalaya.core.feeds.reading import batches
@@ -63,8 +64,9 @@ class Reading:
     is no good row at all, so that nothing is stored and the file can be tried again as another feed.
     """
 
-    def __init__(self, ingest: Ingest, path: Path, feed: Feed) -> None:
-        self._batches = feeds.read(path, feed, name=ingest.name, feeds=own_feeds.known([ingest.state_id]))
+    def __init__(self, ingest: Ingest, path: Path, feed: Feed, engine: Engine = LOCAL) -> None:
+        known = own_feeds.known([ingest.state_id])
+        self._batches = feeds.read(path, feed, name=ingest.name, feeds=known, engine=engine)
         self._rejects = Rejects()
         self._rows_read = 0
         self.problem: BadInput | None = None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BufferedIOBase
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 
 from atalaya.core import limits
+from atalaya.core.engine import LOCAL, Engine
 from atalaya.core.errors import BadInput, TooLarge
 from atalaya.core.feeds.declaration import Feed, Mapped
 from atalaya.core.feeds.finding import Catalogue, catalogue
@@ -21,31 +22,39 @@ BLANK = b"\xef\xbb\xbf \t\r\n["
 """What may stand before the first object of a JSON file."""
 
 
-def read(path: Path, feed: Feed, *, name: str = "", feeds: Catalogue | None = None) -> Iterator[Mapped]:
+def read(
+    path: Path, feed: Feed, *, name: str = "", feeds: Catalogue | None = None, engine: Engine = LOCAL
+) -> Iterator[Mapped]:
     """Yield the mapped batches of one file, plain, gzip or zip; `name` is what its sender called it.
 
     Rows are numbered through all files of an archive. A file in an archive whose own name tells another feed is
-    read as that one. Raises BadInput (TooLarge) where nothing can be read; single bad rows are rejects.
+    read as that one. The file is read here, its batches are mapped where `engine` has room. Raises BadInput (TooLarge) where nothing can be read; single bad rows are rejects.
     """
     known = feeds or catalogue()
     row = 1
     for member, stream in open_feed(path):
         own = known.find(member) if member != path.name else None
-        for mapped in _read_member(stream, own or feed, name=name or path.name, first_row=row):
-            row += mapped.rows_read
-            yield mapped
+        for part in _read_member(stream, own or feed, name=name or path.name, first_row=row, engine=engine):
+            row += part.rows_read
+            yield part
 
 
-def _read_member(stream: BufferedIOBase, feed: Feed, *, name: str, first_row: int) -> Iterator[Mapped]:
-    mapper: Mapper | None = None
+def _read_member(
+    stream: BufferedIOBase, feed: Feed, *, name: str, first_row: int, engine: Engine
+) -> Iterator[Mapped]:
     try:
-        for batch in batches(stream, feed, first_row=first_row):
-            mapper = mapper or Mapper(feed, header(feed, batch))
-            yield mapper.map(batch)
+        found = batches(stream, feed, first_row=first_row)
+        if first := next(found, None):
+            yield from engine.map(mapped, chain([first], found), Mapper(feed, header(feed, first)))
     except TooLarge as error:
         raise TooLarge(f"{name}: {error.what}", advice=error.advice) from error
     except BadInput as error:
         raise BadInput(f"{name}: {error.what}", advice=error.advice) from error
+
+
+def mapped(batch: Batch, mapper: Mapper) -> Mapped:
+    """One batch as typed events and rejects: a stage of its own."""
+    return mapper.map(batch)
 
 
 def header(feed: Feed, batch: Batch) -> list[str]:

@@ -21,9 +21,7 @@ from atalaya.core import limits
 from atalaya.core.feeds.checking import idf
 from atalaya.core.feeds.taxonomy import TAXONOMY
 from atalaya.core.formats import reasons
-from atalaya.core.pipeline.address import Addresses
 from atalaya.core.pipeline.before import CHANGED
-from atalaya.core.pipeline.rejects import Rejects
 from atalaya.core.pipeline.result import REJECTS
 from atalaya.core.pipeline.same import Events
 from atalaya.core.schema.columns import BY_NAME, SEVERITIES, field_of, polars_schema
@@ -171,27 +169,6 @@ class Rules:
 
 NONE = Rules()
 """No rules: nothing is looked at."""
-
-
-class Ruling:
-    """The rules at work on one feed file, and what they did so far: events touched by rule, rows dropped by reason."""
-
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
-        self.touched: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
-
-    def __call__(self, events: Events, addresses: Addresses, rejects: Rejects) -> tuple[Events, Addresses]:
-        """The events that are left, with their addresses; what is dropped is added to the rejects."""
-        if not self._rules:
-            return events, addresses
-        ruled = self._rules.apply(events)
-        self.touched.update(ruled.touched)
-        if ruled.rows is None:
-            return ruled.events, addresses
-        self.dropped.update(dict(ruled.dropped["reason"].value_counts().rows()))
-        rejects.add(ruled.dropped)
-        return ruled.events, addresses.take(ruled.rows)
 
 
 def dropped_by(rule: Rule) -> str:

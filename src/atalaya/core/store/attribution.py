@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 from deltalake.transaction import AddAction
 
+from atalaya.core.engine import LOCAL, Engine
 from atalaya.core.pipeline.attribute import Networks, attribute
 from atalaya.core.pipeline.claims import OWNER_COLUMNS
 from atalaya.core.pipeline.same import split
@@ -49,23 +50,44 @@ class Plan:
         return int(self.moves["events"].sum())
 
 
-def plan(root: Path, files: pl.DataFrame, state: str, networks: Networks) -> Plan:
-    """Hold all events of a state against `networks`; `files` is a manifest. Memory follows the largest file."""
-    moves, paths, findings = [pl.DataFrame(schema=MOVES)], [], [np.array([], np.int64)]
-    for path in files.filter(layout.may_hold("state", [state]))["path"]:
-        moved = _moved(root, path, state, networks)
-        if moved.height:
-            paths.append(path)
-            findings.append(moved["finding"].drop_nulls().unique().to_numpy())
-            moves.append(_counted(moved))
-    return Plan(_summed(moves), paths, np.unique(np.concatenate(findings)))
+@dataclass(frozen=True)
+class Registry:
+    """What a file of events is held against: the networks of one state, and where the table is."""
+
+    root: Path
+    state: str
+    networks: Networks
 
 
-def _moved(root: Path, path: str, state: str, networks: Networks) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Moved:
+    """What changes in one file: `moves` as in `Plan`, and the keys of the findings concerned."""
+
+    path: str
+    moves: pl.DataFrame
+    findings: npt.NDArray[np.int64]
+
+
+def plan(files: pl.DataFrame, registry: Registry, engine: Engine = LOCAL) -> Plan:
+    """Hold all events of a state against its networks; `files` is a manifest. Memory follows the largest files."""
+    paths = files.filter(layout.may_hold("state", [registry.state]))["path"]
+    found = [one for one in engine.map(moved, paths, registry) if one.moves.height]
+    moves = [pl.DataFrame(schema=MOVES), *(one.moves for one in found)]
+    findings = [np.array([], np.int64), *(one.findings for one in found)]
+    return Plan(_summed(moves), [one.path for one in found], np.unique(np.concatenate(findings)))
+
+
+def moved(path: str, registry: Registry) -> Moved:
+    """What changes in one file: a stage that any process can do."""
+    events = _moved(path, registry)
+    return Moved(path, _counted(events), events["finding"].drop_nulls().unique().to_numpy())
+
+
+def _moved(path: str, registry: Registry) -> pl.DataFrame:
     """The events of one file whose owners differ: columns was, now, day and finding."""
     # A pseudonym is nobody's address: who owned the real one stays as it was.
-    events = reading.scan(root, [path]).filter(_real(state)).select(READ).collect()
-    owners = attribute(events.drop(*OWNER_COLUMNS), networks).select(OWNER_COLUMNS.keys())
+    events = reading.scan(registry.root, [path]).filter(_real(registry.state)).select(READ).collect()
+    owners = attribute(events.drop(*OWNER_COLUMNS), registry.networks).select(OWNER_COLUMNS.keys())
     other = _differ(events.select(OWNER_COLUMNS.keys()), owners)
     return pl.DataFrame(
         {"was": events["owner"], "now": owners["owner"], "day": events["day"], "finding": events["finding"]}
@@ -97,14 +119,17 @@ def _summed(moves: Iterable[pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def write(root: Path, path: str, state: str, networks: Networks) -> AddAction:
-    """Write one file anew with the owners of today; nobody sees it before it is committed in the old one's place."""
-    events = reading.scan(root, [path]).collect()
-    mine = events.select(_real(state)).to_series()
-    owners = attribute(events.drop(*OWNER_COLUMNS), networks).select(OWNER_COLUMNS.keys())
+def write(path: str, registry: Registry) -> tuple[str, AddAction]:
+    """Write one file anew with the owners of today; nobody sees it before it is committed in the old one's place.
+
+    A stage that any process can do, and do again. Returns the old file's path and the new file.
+    """
+    events = reading.scan(registry.root, [path]).collect()
+    mine = events.select(_real(registry.state)).to_series()
+    owners = attribute(events.drop(*OWNER_COLUMNS), registry.networks).select(OWNER_COLUMNS.keys())
     if not mine.all():
         owners = owners.select(
             pl.when(mine).then(pl.col(name)).otherwise(events[name]).alias(name) for name in OWNER_COLUMNS
         )
     again = path.rpartition("-")[0]
-    return layout.write_part(root, layout.renamed(again), split(events.with_columns(owners)))
+    return path, layout.write_part(registry.root, layout.renamed(again), split(events.with_columns(owners)))

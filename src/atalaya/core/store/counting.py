@@ -8,35 +8,40 @@ from pathlib import Path
 
 import polars as pl
 
+from atalaya.core.engine import LOCAL, Engine
 from atalaya.core.errors import BadInput
 from atalaya.core.schema.columns import BY_NAME, polars_schema
 from atalaya.core.store import rollup
 from atalaya.core.store.question import Question
-from atalaya.core.store.reading import answers, candidates
+from atalaya.core.store.reading import candidates
+from atalaya.core.store.tally import Tally, tallied
 
 _HOUR = 3600
 _STEPS = (60, 300, 900, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, 86_400, 7 * 86_400, 28 * 86_400)
 """Widths of a histogram's bucket, in seconds, from the narrowest."""
 
 
-def count(root: Path, files: pl.DataFrame, question: Question) -> int:
+def count(root: Path, files: pl.DataFrame, question: Question, engine: Engine = LOCAL) -> int:
     """How many events answer the question."""
     chosen = candidates(files, question)
     if question.everything():
         covered = question.covers()
-        return int(chosen.filter(covered)["rows"].sum()) + _count(root, chosen.filter(~covered), question)
+        known = int(chosen.filter(covered)["rows"].sum())
+        return known + _count(root, chosen.filter(~covered), question, engine)
     if told := rollup.counts(root, chosen, question):
-        return int(told.rows["count"].sum()) + _count(root, told.others, question)
-    return _count(root, chosen, question)
+        return int(told.rows["count"].sum()) + _count(root, told.others, question, engine)
+    return _count(root, chosen, question, engine)
 
 
-def _count(root: Path, files: pl.DataFrame, question: Question) -> int:
+def _count(root: Path, files: pl.DataFrame, question: Question, engine: Engine) -> int:
     if files.is_empty():
         return 0
-    return int(answers(root, files, question).select(pl.len()).collect(engine="streaming").item())
+    return int(tallied(root, files, question, [Tally()], engine)[0]["count"].item())
 
 
-def histogram(root: Path, files: pl.DataFrame, question: Question, buckets: int) -> pl.DataFrame:
+def histogram(
+    root: Path, files: pl.DataFrame, question: Question, buckets: int, engine: Engine = LOCAL
+) -> pl.DataFrame:
     """Columns time, type, count."""
     chosen = candidates(files, question)
     seconds = _bucket(chosen, question, buckets)
@@ -47,8 +52,8 @@ def histogram(root: Path, files: pl.DataFrame, question: Question, buckets: int)
         tick = pl.col("value").cast(pl.Int64) // (seconds // _HOUR)
         parts = [told.rows.select(tick=tick, type="classification_type", count="count")]
     tick = pl.col("time_source").to_physical() // (seconds * 1_000_000)
-    events = answers(root, chosen, question).group_by(tick=tick, type="classification_type")
-    parts.append(events.agg(count=pl.len().cast(pl.Int64)).collect(engine="streaming"))
+    by = Tally((tick.alias("tick"), pl.col("classification_type").alias("type")))
+    parts += tallied(root, chosen, question, [by], engine)
     time = (pl.col("tick") * seconds * 1_000_000).cast(pl.Datetime("us", "UTC"))
     summed = pl.concat(parts).group_by("tick", "type").agg(pl.col("count").sum())
     return summed.select(time=time, type="type", count="count").sort("time", "type")
@@ -65,17 +70,17 @@ def _bucket(files: pl.DataFrame, question: Question, buckets: int) -> int:
     return next((step for step in _STEPS if span / step <= buckets), _STEPS[-1])
 
 
-def top(root: Path, files: pl.DataFrame, question: Question, column: str, n: int) -> pl.DataFrame:
+def top(
+    root: Path, files: pl.DataFrame, question: Question, column: str, n: int, engine: Engine = LOCAL
+) -> pl.DataFrame:
     """Columns value and count. Raises BadInput for an unknown column."""
     if column not in BY_NAME:
         raise BadInput(f"There is no column {column}.")
     chosen = candidates(files, question)
     known = told(root, chosen, question, column)
-    found = answers(root, known.others if known else chosen, question).select(value=pl.col(column))
-    if column == "owners":
-        found = found.explode("value")
-    counted = found.drop_nulls().group_by("value").agg(count=pl.len().cast(pl.Int64))
-    return summed(known, counted.collect(engine="streaming")).head(n)
+    by = Tally((pl.col(column).alias("value"),), filled=True, exploded=column == "owners")
+    counted = tallied(root, known.others if known else chosen, question, [by], engine)
+    return summed(known, counted[0]).head(n)
 
 
 @dataclass(frozen=True)

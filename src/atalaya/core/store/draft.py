@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,10 +30,19 @@ MOST_SIGHTINGS = 2_000_000
 
 
 @dataclass(frozen=True)
+class Place:
+    """The table's folder, and the `layout.mark` of a feed file."""
+
+    root: Path
+    mark: str
+
+
+@dataclass(frozen=True)
 class Part:
     """One file of a draft, and what another file must share with it to hold the same events."""
 
     action: AddAction
+    number: int
     day: date
     feeds: list[str]
     rows: int
@@ -46,7 +56,6 @@ class Draft:
         self.state, self.sha256 = state, sha256
         self._compared = set(table.manifest()["path"])
         self._parts: list[Part] = []
-        self._number = 0
         self._sightings: Sightings | None = Sightings()
 
     def seen(self, groups: set[tuple[date, str]]) -> Keys:
@@ -54,12 +63,16 @@ class Draft:
         days, feeds = {day for day, _ in groups}, {feed for _, feed in groups}
         return self._table.keys(days, state=self.state, feed_codes=feeds)
 
-    def add(self, events: Events) -> None:
-        """Write events, sorted by source_ip_key and not doubled, to disk: one file for each day."""
-        for day, part in _by_day(events.rows):
-            self._parts.append(self._written(day, Events(part, events.same)))
+    @property
+    def place(self) -> Place:
+        """Where `write` puts the events of this feed file."""
+        return Place(self._root, layout.mark(self.state, self.sha256))
+
+    def take(self, parts: Iterable[Part], sightings: Sightings) -> None:
+        """Files that `write` wrote, which become visible with the commit, and what their events say about findings."""
+        self._parts += parts
         if self._sightings is not None:
-            self._sightings.add(events.rows, events.same)
+            self._sightings.join(sightings)
             if len(self._sightings) > MOST_SIGHTINGS:
                 self._sightings = None
 
@@ -123,14 +136,22 @@ class Draft:
         if kept.height == events.height:
             return part
         (self._root / part.action.path).unlink()
-        return None if kept.is_empty() else self._written(part.day, split(kept))
+        return None if kept.is_empty() else _written(self.place, part.number, part.day, split(kept))
 
-    def _written(self, day: date, events: Events) -> Part:
-        path = layout.part_path(day, layout.mark(self.state, self.sha256), self._number)
-        self._number += 1
-        told = events.carrying(["feed_code"]) if "feed_code" in events.same else events.rows
-        feeds = told["feed_code"].unique().to_list()
-        return Part(layout.write_part(self._root, path, events), day, feeds, events.rows.height)
+
+def write(place: Place, number: int, events: Events) -> list[Part]:
+    """Write a chunk of events, sorted by source_ip_key and not doubled, to disk: one file for each day.
+
+    Nobody sees them before `Draft.commit`: a process may write the same chunk again when another died over it.
+    """
+    return [_written(place, number, day, Events(part, events.same)) for day, part in _by_day(events.rows)]
+
+
+def _written(place: Place, number: int, day: date, events: Events) -> Part:
+    path = layout.part_path(day, place.mark, number)
+    told = events.carrying(["feed_code"]) if "feed_code" in events.same else events.rows
+    feeds = told["feed_code"].unique().to_list()
+    return Part(layout.write_part(place.root, path, events), number, day, feeds, events.rows.height)
 
 
 def _by_day(events: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:

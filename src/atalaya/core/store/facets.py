@@ -11,31 +11,29 @@ import polars as pl
 from atalaya.core.store import counting, reading
 from atalaya.core.store.question import Question
 from atalaya.core.store.table import EventTable
+from atalaya.core.store.tally import Tally, tallied
 
 
 def facets(table: EventTable, question: Question, columns: Sequence[str], n: int) -> dict[str, pl.DataFrame]:
     """For each column its most frequent values: columns value and count, null left out, the first n."""
     files = reading.candidates(table.manifest(), question)
     told = {column: counting.told(table.path, files, question, column) for column in columns}
-    answers = {
-        name: reading.answers(table.path, left.others if left else files, question)
-        for name, left in told.items()
-    }
-    # The planner reads the files once for all of them: they share their plan up to the grouping.
-    counted = pl.collect_all([_values(answers[column], column) for column in columns])
-    every = {
-        column: counting.summed(told[column], rows) for column, rows in zip(columns, counted, strict=True)
-    }
-    return {column: rows.head(n) for column, rows in every.items()}
+    # Roll-ups tell of the same files for all columns of which they tell at all: two sets of files, each read once.
+    sets: dict[bool, list[str]] = {}
+    for column, known in told.items():
+        sets.setdefault(known is not None, []).append(column)
+    every: dict[str, pl.DataFrame] = {}
+    for some in sets.values():
+        known = told[some[0]]
+        by = [Tally((pl.col(column).alias("value"),), filled=True) for column in some]
+        counted = tallied(table.path, known.others if known else files, question, by, table.engine)
+        every |= dict(zip(some, counted, strict=True))
+    return {column: counting.summed(told[column], every[column]).head(n) for column in columns}
 
 
 def _answers(table: EventTable, question: Question) -> pl.LazyFrame:
     files = reading.candidates(table.manifest(), question)
     return reading.answers(table.path, files, question)
-
-
-def _values(answers: pl.LazyFrame, column: str) -> pl.LazyFrame:
-    return answers.select(value=pl.col(column)).drop_nulls().group_by("value").agg(count=_int(pl.len()))
 
 
 def _int(expression: pl.Expr) -> pl.Expr:

@@ -68,6 +68,11 @@ class Sightings:
         told = [owned[name] if name in owned.columns else _alike(name, same, owned.height) for name in _READ]
         self._keep(pl.concat([part.drop("row"), pl.DataFrame(told)[part["row"]]], how="horizontal"))
 
+    def join(self, others: Sightings) -> None:
+        """Count what others have counted."""
+        for part in others._parts:
+            self._keep(part)
+
     def _keep(self, part: pl.DataFrame) -> None:
         self._parts.append(part)
         self._waiting += part.height

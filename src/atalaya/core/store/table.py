@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from deltalake.transaction import AddAction
 
+from atalaya.core.engine import LOCAL, Engine
 from atalaya.core.enrich.filling import as_received
 from atalaya.core.errors import AtalayaError
 from atalaya.core.pipeline.attribute import Networks
@@ -30,11 +31,13 @@ _ATTEMPTS = 20
 class EventTable:
     """All events of a node. Safe for threads; any number of processes may read and append at once.
 
-    Reads go through a `Question`, which carries the asker's scope.
+    Reads go through a `Question`, which carries the asker's scope. What takes long is done where `engine` has room; its
+    processes find the table under the same path.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, engine: Engine = LOCAL) -> None:
         self.path = Path(path)
+        self.engine = engine
         self._lock = threading.Lock()
         self._owned = threading.local()
         self._table: layout.Handle | None = None
@@ -153,20 +156,19 @@ class EventTable:
 
     def plan_attribution(self, state: str, networks: Networks) -> attribution.Plan:
         """What `networks` would change in the events of a state; changes nothing."""
-        return attribution.plan(self.path, self.manifest(), state, networks)
+        registry = attribution.Registry(self.path, state, networks)
+        return attribution.plan(self.manifest(), registry, self.engine)
 
     def attribute_again(self, state: str, networks: Networks, paths: Iterable[str]) -> bool:
         """Write some files anew with the owners that `networks` knows. False when one of them was merged away meanwhile.
 
         May be killed at any moment and called again with a new plan.
         """
-        complete = True
-        for path in paths:
-            if path not in set(self.manifest()["path"]):
-                complete = False
-                continue
-            complete &= self._replace(attribution.write(self.path, path, state, networks), [path])
-        return complete
+        paths = list(paths)
+        there = (path for path in paths if path in set(self.manifest()["path"]))
+        registry = attribution.Registry(self.path, state, networks)
+        written = self.engine.map(attribution.write, there, registry)
+        return sum(self._replace(anew, [path]) for path, anew in written) == len(paths)
 
     def findings_with(self, state: str, keys: Keys, unfinished: Mapping[str, int | None]) -> pl.DataFrame:
         """What the whole history says of some findings (see `findings.of_keys`)."""
@@ -202,18 +204,18 @@ class EventTable:
 
     def count(self, question: Question) -> int:
         """How many events answer the question; limit and offset are ignored."""
-        return counting.count(self.path, self.manifest(), question)
+        return counting.count(self.path, self.manifest(), question, self.engine)
 
     def histogram(self, question: Question, buckets: int = 60) -> pl.DataFrame:
         """Columns time (start of the bucket, UTC), type and count, sorted, without empty buckets.
 
         Buckets are equally wide: whole minutes, hours or days, at most `buckets` of them in the question's span.
         """
-        return counting.histogram(self.path, self.manifest(), question, buckets)
+        return counting.histogram(self.path, self.manifest(), question, buckets, self.engine)
 
     def top(self, question: Question, column: str, n: int = 10) -> pl.DataFrame:
         """Columns value and count: the most frequent values of a column, null left out. `owners` counts each owner."""
-        return counting.top(self.path, self.manifest(), question, column, n)
+        return counting.top(self.path, self.manifest(), question, column, n, self.engine)
 
     def one(self, raw_file: str, raw_row: int, scope: Scope) -> dict[str, Any] | None:
         """One event by its provenance, or None when there is none in the scope."""

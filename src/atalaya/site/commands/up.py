@@ -17,6 +17,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--demo", action="store_true", help="fill an empty node with a fictional state and 90 days of feeds"
     )
+    parser.add_argument(
+        "--only",
+        choices=["worker"],
+        help="run workers alone, beside a node whose pages another machine serves; see docs/operators-guide.md",
+    )
     parser.set_defaults(run=run)
 
 
@@ -24,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
     from atalaya.site import run as supervisor
 
     config = configuration.load()
+    if options.only:
+        return supervisor.up_beside(config)
     if options.demo:
         config = _introduce(config)
     return supervisor.up(config, demo=options.demo)
