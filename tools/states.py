@@ -35,6 +35,10 @@ FAR_OFF: dict[str, Callable[[float, float], bool]] = {
     "VE": lambda lon, lat: lat > 13,
 }
 """Islands so far away that showing them would make the state itself small: they are drawn where they fall into the view."""
+MOST = 4400
+"""Signs that the outlines of one picture may take."""
+TOLERANCES = (0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 2.8)
+"""Pixels by which an outline may be off; the first that keeps a picture below `MOST` is taken."""
 LEAST_LABEL = 900
 """Square pixels of a neighbour that is named."""
 
@@ -88,9 +92,16 @@ def _state(code: str, countries: list[tuple[str, list[list[Point]]]]) -> str:
     around: dict[str, list[list[Point]]] = {}
     for other, found in countries:
         around.setdefault(other, []).extend(_visible(found, project, middle))
-    for other, seen in sorted(around.items(), key=lambda one: one[0] == code):
-        if path := _outline(seen, 0.3 if other == code else 1.5):
-            at = _inside(seen) if other and other != code and sum(map(_area, seen)) > LEAST_LABEL else None
+    seen = sorted(around.items(), key=lambda one: one[0] == code)
+    paths: dict[str, str] = {}
+    for tolerance in TOLERANCES:
+        # A shore of a thousand islands is drawn more coarsely, so that every state's picture weighs about the same.
+        paths = {other: _outline(rings, tolerance, own=other == code) for other, rings in seen}
+        if sum(map(len, paths.values())) <= MOST:
+            break
+    for other, rings in seen:
+        if path := paths[other]:
+            at = _inside(rings) if other and other != code and sum(map(_area, rings)) > LEAST_LABEL else None
             lines += ["", "[[land]]", f'code = "{other}"', f'path = "{path}"']
             lines += [f"at = [{at[0]}, {at[1]}]"] if at else []
     return "\n".join(lines) + "\n"
@@ -132,16 +143,17 @@ def _cut(ring: list[Point], axis: int, edge: float, sign: int) -> list[Point]:
     return found
 
 
-def _outline(rings: list[list[Point]], least: float) -> str:
+def _outline(rings: list[list[Point]], tolerance: float, *, own: bool) -> str:
     parts = []
+    least = 0.3 * (tolerance / TOLERANCES[0]) ** 3 if own else 1.5 * (tolerance / TOLERANCES[0]) ** 2
     for ring in rings:
         if _area(ring) < least:
             continue
-        points = [(round(x), round(y)) for x, y in _simplified(ring, 0.6)]
+        points = [(round(x), round(y)) for x, y in _simplified(ring, tolerance)]
         points = [at for n, at in enumerate(points) if n == 0 or at != points[n - 1]]
         if len(points) > 2:
             parts.append(_written(points))
-        elif least < 1:
+        elif own:
             # Smaller than a pixel and still somebody's island: a dot.
             x, y = points[0]
             parts.append(f"M{x - 1} {y}l1-1 1 1-1 1z")
