@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import io
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -37,6 +38,7 @@ from atalaya.apps.people import actions as people
 from atalaya.apps.people.models import User
 from atalaya.apps.portal import actions as portal
 from atalaya.apps.records.models import Record
+from atalaya.apps.reference import actions as reference
 from atalaya.apps.registry.models import Certificate, Contact, ImportPlan, Membership, Network
 from atalaya.apps.warning.models import Alarm, Mute
 from atalaya.core.crypto import openpgp
@@ -189,7 +191,7 @@ def fill(world: World) -> dict[str, list[str]]:
             by=world.lead,
         )
     )  # fmt: skip
-    rows.append(source)
+    rows += [source, reference.load(io.BytesIO(b"quetzal"), by=None, kind="kev", name="quetzal.json")]
     rows += (
         list(Notice.objects.filter(organisation=world.port))
         + list(Job.objects.all()[:1])
