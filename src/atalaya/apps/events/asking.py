@@ -14,7 +14,7 @@ from atalaya.apps.events import own_feeds
 from atalaya.apps.events.classes import CLASSES
 from atalaya.apps.events.meanings import stand
 from atalaya.apps.registry.models import Sector
-from atalaya.apps.registry.queries import Asker, visible_to
+from atalaya.apps.registry.queries import Asker, scope_of, visible_to
 from atalaya.core.store.ask import (
     EVERYTHING,
     Is,
@@ -142,6 +142,10 @@ def understood(node: Node, user: Asker, *, usual: bool = True) -> Line:
     names = Names(user)
     for leaf in leaves(node):
         _known(leaf, names)
+        if isinstance(leaf, Is) and leaf.field == "rule" and scope_of(user).organisations is not None:
+            # Events do not tell an owner's people which rule decided, so neither may the search.
+            at, end = leaf.values[0].span
+            raise Problem(problem.FIELD, at=at, end=end, word=leaf.field)
     if usual and not bounded(node):
         node = every([node, term("since", f"{USUAL_DAYS}d")])
     asked = resolve(node, timezone.localtime(), names.look, stand)

@@ -133,6 +133,8 @@ def test_it_says_on_events_findings_and_files_what_a_rule_did(owned: World, take
     assert link in page(owned, owned.reader, reverse("events:file", args=[done.pk]))
     found = page(owned, owned.reader, reverse("events:explorer") + "?q=rule:up since:7d")
     assert "192.0.2.1" in found
+    hidden = page(owned, owned.member, reverse("events:explorer") + "?q=rule:up since:7d")
+    assert "There is no field rule." in hidden and "192.0.2.1" not in hidden
 
 
 def test_it_takes_a_whole_table_from_a_file(owned: World) -> None:
