@@ -483,6 +483,8 @@ def test_it_finds_the_tasks_of_every_app(monkeypatch: pytest.MonkeyPatch) -> Non
         "jobs",
         "people",
         "registry",
+        "reference",
+        "retention",
         "events",
         "collection",
         "ownership",

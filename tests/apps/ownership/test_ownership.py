@@ -181,7 +181,7 @@ def test_it_shows_pages_to_the_team_and_lets_it_decide(history: World) -> None:
     plan = planned(history)
     page, reader = f"/ownership/{plan.pk}/", history.client(history.reader)
     assert b"Port Authority" in reader.get(page).content
-    assert b"Do it" not in reader.get(page).content
+    assert b"Apply to history" not in reader.get(page).content
     assert reader.post(f"{page}accept/").status_code == 403
     assert history.client(history.member).get("/ownership/").status_code == 403
     for outsider in (history.member, history.other_member, history.foreign_handler):
@@ -190,8 +190,8 @@ def test_it_shows_pages_to_the_team_and_lets_it_decide(history: World) -> None:
     assert Client().get(page).status_code == 302
     handler = history.client(history.handler)
     assert "Networks have changed" in handler.get("/").content.decode()
-    assert b"Do it" in handler.get(page).content
+    assert b"Apply to history" in handler.get(page).content
     answer = handler.post(f"{page}leave/", follow=True)
-    assert b"stays as it is" in answer.content and b"Do it" not in answer.content
+    assert b"stays as it is" in answer.content and b"Apply to history" not in answer.content
     plan.refresh_from_db()
     assert (plan.status, plan.decided_by) == ("left", history.handler)

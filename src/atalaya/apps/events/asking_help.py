@@ -18,7 +18,7 @@ EXAMPLES = (
     ("-feed:blocklist-* not port:443", _("A minus or “not” leaves out; a star stands for anything.")),
     ("(malware:mirai or telnet) sector:energy", _("“or” and parentheses; a word without a field is looked for in names, domains, products and organisations.")),
     ('org:"Water Works" severity:>=high', _("Quotation marks around what has spaces; > and >= for severities and numbers, 1-1024 for a range.")),
-    ("kev:yes cve:CVE-2021-44228 attack:T1110", _("Known exploited vulnerabilities, one vulnerability, a technique or tactic of MITRE ATT&CK®.")),
+    ("cve:CVE-2021-44228 or attack:T1110", _("One vulnerability; a technique or tactic of MITRE ATT&CK®. With the KEV catalogue loaded, kev:yes finds what is known to be exploited.")),
     ("since:7d until:2026-11-20", _("7d, 12h, 2w, today, a day, or a day and time; since:ever for everything.")),
     ("org:none malware:none", _("“none” finds what is empty: here events without an owner.")),
 )  # fmt: skip

@@ -104,7 +104,7 @@ def test_it_shows_an_own_feed_to_its_state_and_lets_leads_change_it(
 WHERE_CHOSEN: dict[str, tuple[str, dict[str, str]]] = {
     "files": ("events:files", {}),
     "findings": ("events:findings", {}),
-    "explorer": ("events:explorer", {}),
+    "explorer": ("events:explorer", {"fields": "1"}),
     "upload": ("events:upload", {}),
     "source": ("collection:add", {"kind": "http"}),
 }
