@@ -20,6 +20,8 @@ from atalaya.core.pipeline.identity import CONTENT, event_keys
 from atalaya.core.pipeline.same import split
 from atalaya.core.schema.columns import BY_NAME, polars_schema
 from atalaya.core.store import EventTable, Question, pseudonym, retention
+from atalaya.core.store.draft import write
+from atalaya.core.store.findings import Sightings
 from atalaya.core.store.retention import DELETE, KEEP, PSEUDONYMISE, Hold, Policy, Rule
 
 TODAY = date(2026, 3, 3)
@@ -281,7 +283,7 @@ def test_whoever_slept_through_it_sees_the_table_as_it_is(table: EventTable) -> 
 
 def test_it_leaves_the_draft_of_a_file_on_its_way(table: EventTable) -> None:
     with table.draft("BB", "06" * 32) as draft:
-        draft.add(split(table.rows(ALL).head(1)))
+        draft.take(write(draft.place, 0, split(table.rows(ALL).head(1))), Sightings())
         count = len(parts(table))
         retention.purge(table, [("BB", "06" * 32)], older_than=timedelta())
         assert len(parts(table)) == count

@@ -55,7 +55,7 @@ KEPT: frozenset[str] = frozenset(
         "feed_accuracy", "feed_code", "feed_documentation", "feed_name", "feed_provider", "feed_url",
         "malware_hash_md5", "malware_hash_sha1", "malware_hash_sha256", "malware_name", "malware_version",
         "product_full_name", "product_name", "product_vendor", "product_version", "product_vulnerabilities",
-        "protocol_application", "protocol_transport", "day", "state", "owner", "owners", "raw_file",
+        "protocol_application", "protocol_transport", "day", "state", "owner", "owners", "raw_file", "rule", "rule_before", "filled",
         *(
             f"{side}_{name}"
             for side in ("source", "destination")
