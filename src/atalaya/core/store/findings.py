@@ -42,7 +42,8 @@ _READ = (
     "severity", "source_port", "malware_name", "source_ip", "source_fqdn", "source_url", "source_account", "rule",
     "product_vulnerabilities",
 )  # fmt: skip
-FOLDED = 500_000
+_TOLD = tuple(name for name in COLUMNS if name not in ("finding", "first_seen", "last_seen", "count"))
+FOLDED = 100_000
 """Rows that wait at least before findings are summed again: memory follows the findings, not the events."""
 
 
@@ -66,7 +67,7 @@ class Sightings:
         time = owned["time_source"].to_physical()
         part = _summed(owned["finding"].to_numpy(), time, time, np.ones(owned.height, np.int64))
         told = [owned[name] if name in owned.columns else _alike(name, same, owned.height) for name in _READ]
-        self._keep(pl.concat([part.drop("row"), pl.DataFrame(told)[part["row"]]], how="horizontal"))
+        self._keep(_beside(part, _named(pl.DataFrame(told)[part["row"]])))
 
     def join(self, others: Sightings) -> None:
         """Count what others have counted."""
@@ -84,8 +85,7 @@ class Sightings:
         rows = pl.concat(self._parts, rechunk=True)
         first, last = rows["first_seen"].to_physical(), rows["last_seen"].to_physical()
         sums = _summed(rows["finding"].to_numpy(), first, last, rows["count"].to_numpy())
-        told = rows.select(_READ)[sums["row"]]
-        self._parts = [pl.concat([sums.drop("row"), told], how="horizontal")]
+        self._parts = [_beside(sums, rows.select(_TOLD)[sums["row"]])]
         self._known = self._waiting = sums.height
 
     def __len__(self) -> int:
@@ -98,11 +98,20 @@ class Sightings:
             return pl.DataFrame(schema=COLUMNS)
         if len(self._parts) > 1:
             self._fold()
-        (rows,) = self._parts
-        address = pl.coalesce("source_ip", hosts(rows)).alias("address")
-        return rows.with_columns(
-            address, port="source_port", malware="malware_name", cves="product_vulnerabilities"
-        ).select(COLUMNS.keys())
+        return self._parts[0].select(COLUMNS.keys())
+
+
+def _beside(sums: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([sums.drop("row"), told], how="horizontal")
+
+
+def _named(events: pl.DataFrame) -> pl.DataFrame:
+    """What is told of a finding, from the events of its last sights: columns _TOLD."""
+    address = pl.coalesce("source_ip", hosts(events)).alias("address")
+    named = events.with_columns(
+        address, port="source_port", malware="malware_name", cves="product_vulnerabilities"
+    )
+    return named.select(_TOLD)
 
 
 def _alike(name: str, same: Same, height: int) -> pl.Series:
