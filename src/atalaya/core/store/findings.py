@@ -102,7 +102,9 @@ class Sightings:
 
 
 def _beside(sums: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    return pl.concat([sums.drop("row"), told], how="horizontal")
+    # Texts picked from many rows share the memory of all of them: written anew they hold only their own.
+    own = told.with_columns(pl.col(pl.String) + "")
+    return pl.concat([sums.drop("row"), own], how="horizontal")
 
 
 def _named(events: pl.DataFrame) -> pl.DataFrame:
