@@ -31,6 +31,7 @@ OWN_MEANINGS = {
     "hash": _("MD5, SHA-1 or SHA-256 of a sample of the malware."),
     "kev": _("Whether a vulnerability that is known to be exploited is named or stood for: yes or no."),
     "attack": _("A technique or tactic of MITRE ATT&CK® that the class stands for."),
+    "rule": _("Code of the rule of the node that decided on the event."),
     "finding": _("Number of the finding that the event belongs to."),
     "since": _("From this time on."),
     "until": _("Before this time."),

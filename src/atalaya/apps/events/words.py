@@ -119,8 +119,6 @@ MEANINGS: tuple[str, ...] = (
     gettext_noop("Country by Team Cymru."),
     gettext_noop("Country by GeoIP."),
     gettext_noop("State of the thing, as the feed says: online, offline."),
-    gettext_noop("Code of the rule of the node that decided on the event."),
-    gettext_noop("What that rule changed, as it came: one JSON object, field -> value."),
     gettext_noop(
         "Fields that the feed left empty and this node filled, each with the kind of its reference file."
     ),
