@@ -119,9 +119,6 @@ MEANINGS: tuple[str, ...] = (
     gettext_noop("Country by Team Cymru."),
     gettext_noop("Country by GeoIP."),
     gettext_noop("State of the thing, as the feed says: online, offline."),
-    gettext_noop(
-        "Fields that the feed left empty and this node filled, each with the kind of its reference file."
-    ),
     gettext_noop("When this node received the event."),
     gettext_noop("When it happened, as the feed says."),
     gettext_noop("Marking: clear, green, amber, amber+strict or red."),
