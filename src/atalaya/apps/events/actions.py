@@ -116,13 +116,9 @@ def process(ingest_id: UUID | str, *, by: User | None = None, wait: bool = False
     try:
         with raw.locked(ingest.sha256, wait=wait) as path:
             ingest.refresh_from_db()
-            revision = registry.revision()
             told = _store(ingest, path) if ingest.status in (Waiting, Running) else None
             if ingest.status == Stored:
-                # With another registry the events may have other owners by now than those that are remembered.
-                same = registry.revision() == revision
-                _update_findings(ingest, told if same else None, by=by)
-                _attribute_again(ingest, revision)
+                _update_findings(ingest, told, by=by)
     except reading.NothingRead as error:
         _fail(ingest, error, by=by, rejects=error.rejects.table(), rows=error.rows_read)
     except BadInput as error:
@@ -135,9 +131,10 @@ def process(ingest_id: UUID | str, *, by: User | None = None, wait: bool = False
 def _store(ingest: Ingest, path: Path) -> pl.DataFrame | None:
     """Rows into the event table, in one commit; then counts and rejected rows into the database.
 
-    Returns the file's sightings if they are still at hand.
+    Returns the file's sightings, None where they have to be read from the table.
     """
     feed = reading.feed_of(ingest.feed, ingest.name, path, state=ingest.state_id)
+    revision = registry.revision()
     Ingest.objects.filter(pk=ingest.pk).update(status=Running, feed=feed.code)
     batches = reading.Reading(ingest, path, feed, engine())
     result = run(
@@ -152,17 +149,12 @@ def _store(ingest: Ingest, path: Path) -> pl.DataFrame | None:
         engine=engine(),
     )
     _save_counts(ingest, path, feed, result, batches.problem)
-    return result.sightings
-
-
-def _attribute_again(ingest: Ingest, revision: object) -> None:
-    """Ask for attribution when the registry has changed since `revision`.
-
-    The file's events and findings may have the owners of before, and whoever looked through history did not see them.
-    """
-    if registry.revision() != revision:
-        with transaction.atomic():
-            announce("registry.networks.changed", state=ingest.state_id)
+    if registry.revision() == revision:
+        return result.sightings
+    # These events may have the owners of before; whoever looked through history did not see them.
+    with transaction.atomic():
+        announce("registry.networks.changed", state=ingest.state_id)
+    return None
 
 
 def _save_counts(ingest: Ingest, path: Path, feed: Feed, result: Result, problem: BadInput | None) -> None:
