@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import gzip
-import hashlib
 import os
 import shutil
 import tempfile
@@ -21,9 +20,9 @@ from typing import BinaryIO, cast
 from django.conf import settings
 from isal import igzip
 
-from atalaya.core.errors import BadInput, Temporary, TooLarge
+from atalaya.core.errors import BadInput, Temporary
+from atalaya.core.incoming import CHUNK, NAME, incoming
 
-CHUNK = 128 * 1024
 ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 """First bytes of files that are compressed already."""
 _LEVEL = 2
@@ -48,34 +47,15 @@ def keep(source: BinaryIO, *, most: int) -> Kept:
 
     Memory is bounded by one chunk. Raises TooLarge beyond `most` bytes; nothing is kept then.
     """
-    folder().mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".incoming-", dir=folder())
-    try:
-        with os.fdopen(handle, "wb") as target:
-            kept = _copy(source, target, most)
-        _settle(Path(name), _plain(kept.sha256))
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return kept
+    with incoming(source, folder(), most=most, advice="Split it and send the parts.") as came:
+        _settle(came.path, _plain(came.sha256))
+    return Kept(came.sha256, came.size)
 
 
-def _copy(source: BinaryIO, target: BinaryIO, most: int) -> Kept:
-    digest, size = hashlib.sha256(), 0
-    while chunk := source.read(CHUNK):
-        size += len(chunk)
-        if size > most:
-            raise TooLarge(f"The file is larger than {most} bytes.", advice="Split it and send the parts.")
-        digest.update(chunk)
-        target.write(chunk)
-    target.flush()
-    os.fsync(target.fileno())
-    return Kept(digest.hexdigest(), size)
-
-
-def _settle(incoming: Path, plain: Path) -> None:
+def _settle(came: Path, plain: Path) -> None:
     if find(plain.name) is None:
         plain.parent.mkdir(exist_ok=True)
-        os.replace(incoming, plain)
+        os.replace(came, plain)
 
 
 def _plain(sha256: str) -> Path:
@@ -159,7 +139,7 @@ def forget(sha256: str) -> None:
 
 def sweep(*, older_than: float) -> None:
     """Remove what a killed process left half-written: incoming files untouched since `older_than` (epoch seconds)."""
-    for pattern in (".incoming-*", "*/.packing-*"):
+    for pattern in (f"{NAME}*", "*/.packing-*"):
         for path in folder().glob(pattern):
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < older_than:

@@ -5,10 +5,8 @@ What is compiled can be made again from the file at any time, and is in no backu
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -20,9 +18,8 @@ from atalaya.core.enrich import kev
 from atalaya.core.enrich.compiling import compiled as read_table
 from atalaya.core.enrich.kev import Kev
 from atalaya.core.enrich.table import Table
-from atalaya.core.errors import BadInput, TooLarge
-
-CHUNK = 128 * 1024
+from atalaya.core.errors import BadInput
+from atalaya.core.incoming import incoming
 
 
 def folder() -> Path:
@@ -37,23 +34,9 @@ def path_of(sha256: str) -> Path:
 
 def keep(source: BinaryIO) -> tuple[str, int]:
     """Copy a stream into the data folder; its hash and its size in bytes. Raises TooLarge, and nothing is kept then."""
-    folder().mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".incoming-", dir=folder())
-    try:
-        digest, size = hashlib.sha256(), 0
-        with os.fdopen(handle, "wb") as target:
-            while chunk := source.read(CHUNK):
-                size += len(chunk)
-                if size > limits.REFERENCE_FILE_BYTES:
-                    raise TooLarge(f"The file is larger than {limits.REFERENCE_FILE_BYTES} bytes.")
-                digest.update(chunk)
-                target.write(chunk)
-            target.flush()
-            os.fsync(target.fileno())
-        os.replace(name, path_of(digest.hexdigest()))
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return digest.hexdigest(), size
+    with incoming(source, folder(), most=limits.REFERENCE_FILE_BYTES) as came:
+        os.replace(came.path, path_of(came.sha256))
+    return came.sha256, came.size
 
 
 def kept(sha256: str) -> Path:
