@@ -234,18 +234,22 @@ def _polyline(
     )
 
 
-def _svg(
-    width: int, height: int, title: str, description: str, parts: Iterable[str], css: str = "chart"
-) -> str:
+def drawing(size: str, title: str, description: str, body: str, css: str) -> str:
+    """An SVG picture around `body`; `size` are the attributes that say how large it is."""
     about = f"<desc>{escape(description)}</desc>" if description else ""
-    body = "".join(parts)
     # What stands inside an "img" is not read out, so a picture with links is a group.
     role = "group" if "<a " in body else "img"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{css}" role="{role}" aria-label="{escape(title)}" '
-        f'viewBox="0 0 {width} {height}" width="{width}" height="{height}" font-family="sans-serif">'
-        f"<title>{escape(title)}</title>{about}{body}</svg>"
+        f'{size} font-family="sans-serif"><title>{escape(title)}</title>{about}{body}</svg>'
     )
+
+
+def _svg(
+    width: int, height: int, title: str, description: str, parts: Iterable[str], css: str = "chart"
+) -> str:
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    return drawing(size, title, description, "".join(parts), css)
 
 
 def _n(value: float) -> str:

@@ -19,6 +19,7 @@ from atalaya.core.draw.chart import (
     Bar,
     Series,
     compact,
+    drawing,
     nice_ceiling,
     same_length,
 )
@@ -126,14 +127,8 @@ def _spread(labels: Sequence[str], width: float, among: Sequence[int] | None = N
 
 
 def _svg(height: float, title: str, description: str, body: str, css: str = "chart fluid") -> str:
-    about = f"<desc>{escape(description)}</desc>" if description else ""
-    # What stands inside an "img" is not read out, so a picture with links is a group.
-    role = "group" if "<a " in body else "img"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="{css}" role="{role}" aria-label="{escape(title)}" '
-        f'width="100%" height="{_n(height)}em" font-family="sans-serif" font-size="{SIZE}" overflow="visible">'
-        f"<title>{escape(title)}</title>{about}{body}</svg>"
-    )
+    size = f'width="100%" height="{_n(height)}em" font-size="{SIZE}" overflow="visible"'
+    return drawing(size, title, description, body, css)
 
 
 def _n(value: float) -> str:
