@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import capfirst
@@ -15,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from atalaya.apps.events.classes import class_name
-from atalaya.apps.events.queries import is_staff, state_of
-from atalaya.apps.people.models import User
+from atalaya.apps.events.queries import state_of
+from atalaya.apps.events.staff import staff_only
 from atalaya.apps.people.rights import Right, asker, has, needs
 from atalaya.apps.retention import actions, queries, statement
 from atalaya.apps.retention.forms import HoldForm, RuleForm
@@ -28,19 +27,11 @@ SHOWN = 200
 """Rows of a run's table; the statement has all."""
 
 
-def _team(request: HttpRequest) -> User:
-    """The asker, who works in a team: rules are a whole state's."""
-    user = asker(request)
-    if not is_staff(user):
-        raise PermissionDenied
-    return user
-
-
 @require_safe
 @needs(Right.READ_RECORDS)
 def home(request: HttpRequest) -> HttpResponseBase:
     """The rules of the asker's state, whether they are carried out, what is held back, and the runs."""
-    user = _team(request)
+    user = staff_only(request)
     state = state_of(user)
     context = {
         "policy": queries.policy_of(state),
@@ -67,14 +58,14 @@ def _kind(rule: Rule) -> str:
 @needs(Right.MANAGE_NODE)
 def add_rule(request: HttpRequest) -> HttpResponse:
     """A new rule."""
-    return _rule(request, Rule(state_id=state_of(_team(request))), _("Add a rule"))
+    return _rule(request, Rule(state_id=state_of(staff_only(request))), _("Add a rule"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs(Right.MANAGE_NODE)
 def edit_rule(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Change a rule."""
-    rule = get_object_or_404(queries.rules_visible_to(_team(request)), pk=pk)
+    rule = get_object_or_404(queries.rules_visible_to(staff_only(request)), pk=pk)
     return _rule(request, rule, _("Change the rule"))
 
 
@@ -91,7 +82,7 @@ def _rule(request: HttpRequest, rule: Rule, title: str) -> HttpResponse:
 @needs(Right.MANAGE_NODE)
 def remove_rule(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Remove a rule."""
-    rule = get_object_or_404(queries.rules_visible_to(_team(request)), pk=pk)
+    rule = get_object_or_404(queries.rules_visible_to(staff_only(request)), pk=pk)
     return _done(request, lambda: actions.remove_rule(rule, by=asker(request)), _("Removed."))
 
 
@@ -99,7 +90,7 @@ def remove_rule(request: HttpRequest, pk: UUID) -> HttpResponse:
 @needs(Right.MANAGE_NODE)
 def suggest(request: HttpRequest) -> HttpResponse:
     """Begin with the suggested rules."""
-    state = state_of(_team(request))
+    state = state_of(staff_only(request))
     return _done(
         request,
         lambda: actions.suggest(state, by=asker(request)),
@@ -111,7 +102,7 @@ def suggest(request: HttpRequest) -> HttpResponse:
 @needs(Right.MANAGE_NODE)
 def look(request: HttpRequest) -> HttpResponse:
     """Ask what the rules would do."""
-    run = actions.ask(state_of(_team(request)), by=asker(request))
+    run = actions.ask(state_of(staff_only(request)), by=asker(request))
     return redirect("retention:run", run.pk)
 
 
@@ -119,7 +110,7 @@ def look(request: HttpRequest) -> HttpResponse:
 @needs(Right.MANAGE_NODE)
 def apply(request: HttpRequest) -> HttpResponse:
     """Carry the rules out from now on."""
-    state = state_of(_team(request))
+    state = state_of(staff_only(request))
     return _done(
         request,
         lambda: actions.apply(state, by=asker(request)),
@@ -131,7 +122,7 @@ def apply(request: HttpRequest) -> HttpResponse:
 @needs(Right.MANAGE_NODE)
 def pause(request: HttpRequest) -> HttpResponse:
     """Carry them out no more."""
-    state = state_of(_team(request))
+    state = state_of(staff_only(request))
     return _done(request, lambda: actions.pause(state, by=asker(request)), _("Everything is kept for now."))
 
 
@@ -139,7 +130,7 @@ def pause(request: HttpRequest) -> HttpResponse:
 @needs(Right.MANAGE_NODE)
 def add_hold(request: HttpRequest) -> HttpResponse:
     """Hold something back."""
-    state = state_of(_team(request))
+    state = state_of(staff_only(request))
     form = HoldForm(request.POST or None, instance=Hold(state_id=state), state=state)
     if request.method == "POST" and form.is_valid():
         actions.hold(form.instance, by=asker(request))
@@ -152,7 +143,7 @@ def add_hold(request: HttpRequest) -> HttpResponse:
 @needs(Right.MANAGE_NODE)
 def end_hold(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Hold it back no more."""
-    held = get_object_or_404(queries.holds_visible_to(_team(request)), pk=pk)
+    held = get_object_or_404(queries.holds_visible_to(staff_only(request)), pk=pk)
     return _done(
         request, lambda: actions.end_hold(held, by=asker(request)), _("What is past its time goes with the next run.")
     )  # fmt: skip
@@ -202,4 +193,4 @@ def proof(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _run(request: HttpRequest, pk: UUID) -> Run:
-    return get_object_or_404(queries.visible_to(_team(request)), pk=pk)
+    return get_object_or_404(queries.visible_to(staff_only(request)), pk=pk)
