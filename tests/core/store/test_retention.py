@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import threading
 import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.pipeline.feed import NETWORKS, NOW, ORG, OTHER, mapped, parts, row, store
@@ -279,6 +281,33 @@ def test_whoever_slept_through_it_sees_the_table_as_it_is(table: EventTable) -> 
     assert sleeper.count(ALL) == 7 and sleeper.committed("BB", "01" * 32)
     assert store(sleeper, mapped(row(source_port=9), row(source_port=10)), sha256="05" * 32).kept == 1
     assert table.count(ALL) == 8
+
+
+def test_nobody_who_reads_meets_a_log_without_its_checkpoint(
+    table: EventTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STILL_READ", 0.3)
+    done, failed, read = threading.Event(), [], []
+
+    def read_on() -> None:
+        sleeper = EventTable(table.path)
+        while not done.is_set():
+            try:
+                read.append(sleeper.manifest().height + EventTable(table.path).manifest().height)
+            except DeltaError as error:
+                failed.append(error)
+
+    readers = [threading.Thread(target=read_on) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(6):
+        table.own().create_checkpoint()
+        store(table, mapped(row(source_port=100 + number)), sha256=f"a{number}" * 32)
+        retention.purge(table, [], older_than=timedelta())
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert read and not failed
 
 
 def test_it_leaves_the_draft_of_a_file_on_its_way(table: EventTable) -> None:

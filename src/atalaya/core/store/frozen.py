@@ -13,9 +13,8 @@ from deltalake import DeltaTable
 
 from atalaya.core.errors import Temporary
 from atalaya.core.store import layout, rollup
+from atalaya.core.store.layout import LOG
 
-LOG = "_delta_log"
-LAST_CHECKPOINT = "_last_checkpoint"
 LOCK = "_rewriting.lock"
 """Held by whoever writes history anew. Delta's readers pass over names that begin with a line."""
 

@@ -34,6 +34,10 @@ COUNTS = "atalaya"
 STATISTICS = ("source_ip_key", "state", "feed_code")
 """Columns whose lowest and highest value the log keeps for each file."""
 
+LOG = "_delta_log"
+LAST_CHECKPOINT = "_last_checkpoint"
+"""The file of the log that names its newest checkpoint: Delta writes it after the checkpoint itself."""
+
 FILE_SCHEMA: dict[str, pl.DataType] = {name: kind for name, kind in polars_schema().items() if name != "day"}
 """Columns that can be in a file; the day is the folder. Columns without any value are left out of a file."""
 
@@ -146,17 +150,25 @@ def _statistics(events: Events) -> dict[str, Any]:
 
 
 class Handle(DeltaTable):
-    """The table at one version. `checkpoint` is the one of its log that it may still read from, None where there is none."""
+    """The table at one version. `checkpoint` tells which checkpoint of its log it may still read from (see `latest`)."""
 
     def __init__(self, path: Path) -> None:
-        # Looked for before the table is opened: a checkpoint that goes in between is missed, never one that is needed.
-        self.checkpoint = max(checkpoints(path), default=None)
+        # Looked for before the table is opened: a new one that comes in between is opened once more, never missed.
+        self.checkpoint = latest(path)
         super().__init__(path)
 
 
 def checkpoints(root: Path) -> list[Path]:
     """The checkpoints of the table's log."""
-    return sorted((root / "_delta_log").glob("[0-9]*.parquet"))
+    return sorted((root / LOG).glob("[0-9]*.parquet"))
+
+
+def latest(root: Path) -> int:
+    """When the log last got a checkpoint (nanoseconds since 1970), 0 where it has none."""
+    try:
+        return (root / LOG / LAST_CHECKPOINT).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def open_table(path: Path) -> Handle:
@@ -182,11 +194,11 @@ def open_table(path: Path) -> Handle:
 
 def current(table: Handle | None, path: Path) -> Handle:
     """The table as it is now, from a handle of before if there is one."""
-    if table is None or (table.checkpoint is not None and not table.checkpoint.exists()):
-        return open_table(path)  # retention has put a new checkpoint in the place of the old ones
+    if table is None or table.checkpoint != latest(path):
+        return open_table(path)  # retention deletes checkpoints soon after it has made a new one
     # Versions follow each other, and the log keeps each for a year: without a next one nothing changed. To ask the log
     # itself costs milliseconds.
-    if (path / "_delta_log" / f"{table.version() + 1:020d}.json").exists():
+    if (path / LOG / f"{table.version() + 1:020d}.json").exists():
         table.update_incremental()
     return table
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +23,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from atalaya.core.pipeline.same import split
 from atalaya.core.store import layout, reading, rollup
-from atalaya.core.store.frozen import LOG
+from atalaya.core.store.layout import LOG
 from atalaya.core.store.pseudonym import pseudonymised
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ READ = (
 TALLY = ("day", "classification_taxonomy", "classification_type", "tlp", "fate")
 GRACE = timedelta(hours=1)
 """For so long files that are no longer in the table stay on disk, because somebody may be reading them."""
+STILL_READ = 2.0
+"""Seconds that old checkpoints stay when there is a new one: nobody needs so long from one look at the log to the next."""
 
 
 @dataclass(frozen=True)
@@ -314,8 +317,11 @@ def purge(table: EventTable, unfinished: Iterable[tuple[str, str]], *, older_tha
 def _renew_checkpoint(handle: layout.Handle, root: Path) -> None:
     """One checkpoint of now in place of those of before, which have the bounds of files that are gone."""
     old = [path for path in layout.checkpoints(root) if int(path.name[:20]) < handle.version()]
-    if old:
-        handle.create_checkpoint()
+    if not old:
+        return
+    handle.create_checkpoint()
+    # Whoever looks at the table now goes by the new one; who has just looked may still be reading an old one.
+    time.sleep(STILL_READ)
     for path in old:
         path.unlink(missing_ok=True)
 
