@@ -1,14 +1,10 @@
 """What the rules table costs: ten rules over a million events, against attribution of the same events.
 
-    PYTHONPATH=src python -m bench.rules [ROWS]
-
-Prints processor seconds for a million events, the best of three.
+Run: `./atalaya bench rules`, or `python -m bench.rules`.
 """
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -20,8 +16,11 @@ from atalaya.core.pipeline.attribute import Networks, attribute
 from atalaya.core.pipeline.rules import NONE, Rule, Rules
 from atalaya.core.pipeline.same import Events, split
 from atalaya.core.store.ask import parse
+from bench.measure import Figure, cost, median
 
+ROWS, RUNS = 1_000_000, 5
 CHUNK = 250_000
+GOAL = 2.0
 LINES = (
     "feed:shadowserver-scan-telnet port:23", "class:scanner ip:192.0.2.0/24", "identifier:open-rdp severity:<high",
     "malware:mirai* port:1024-65535", "asn:64500,64501 -class:spam", "ip:198.51.100.0/24,203.0.113.0/24 class:other",
@@ -55,36 +54,42 @@ def events(rows: int) -> Events:
     return split(frame.with_columns(addresses_of(frame["source_ip"]).keys()))
 
 
-def cost(work: Callable[[], object], rows: int) -> float:
-    """Processor seconds for a million rows, the best of three."""
-    taken = []
-    for _ in range(3):
-        began = time.process_time()
-        work()
-        taken.append(time.process_time() - began)
-    return min(taken) / rows * 1e6
-
-
-def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    chunks = [events(CHUNK) for _ in range(max(1, rows // CHUNK))]
-    count = CHUNK * len(chunks)
+def run() -> list[Figure]:
+    """Measure and return the figures with their goals."""
+    chunks = [events(CHUNK) for _ in range(ROWS // CHUNK)]
     made = [
         Rule(code=f"rule-{number}", where=parse(line), severity="critical" if number % 2 else "", type="" if number % 2 else "c2-server")
         for number, line in enumerate(LINES)
     ]  # fmt: skip
-    words = [Rule(code="word", where=parse("telnet"), severity="high")]
+    ten, word = Rules(made), Rules([Rule(code="word", where=parse("telnet"), severity="high")])
     networks = Networks.build([("192.0.2.0/24", "a", None, None)])
-    told = Rules(made).apply(chunks[0])
-    print(f"{count} events; ten rules touch {sum(told.touched.values()) / CHUNK:.1%} of them")
-    for name, rules in (
-        ("no rule", NONE),
-        ("ten rules", Rules(made)),
-        ("one rule with a bare word", Rules(words)),
-    ):
-        print(f"{name:<28}{cost(lambda rules=rules: [rules.apply(one) for one in chunks if rules], count):8.3f} s per million")  # type: ignore[misc]  # fmt: skip
-    print(f"{'attribution, to compare':<28}{cost(lambda: [attribute(one.rows, networks) for one in chunks], count):8.3f} s per million")  # fmt: skip
+    touched = sum(sum(ten.apply(one).touched.values()) for one in chunks)
+
+    def ruled(rules: Rules) -> float:
+        return _cost(lambda: [rules.apply(one) for one in chunks if rules])
+
+    by_ten = ruled(ten)
+    owned = _cost(lambda: [attribute(one.rows, networks) for one in chunks])
+    return [
+        Figure("CPU for 1,000,000 events and no rule", ruled(NONE), "CPU-s", goal=0.01),
+        Figure("CPU for 1,000,000 events and ten rules", by_ten, "CPU-s"),
+        Figure("  events that they touch", touched / ROWS * 100, "%"),
+        Figure("CPU for 1,000,000 events and one rule with a bare word", ruled(word), "CPU-s"),
+        Figure("CPU to give 1,000,000 events their owners", owned, "CPU-s"),
+        Figure("ten rules against attribution", by_ten / owned, "times", goal=GOAL),
+    ]
+
+
+def _cost(work: Callable[[], object]) -> float:
+    """CPU-seconds, the middle of several runs."""
+    taken = []
+    for _ in range(RUNS):
+        with cost() as spent:
+            work()
+        taken.append(spent.cpu)
+    return median(taken)
 
 
 if __name__ == "__main__":
-    main()
+    for figure in run():
+        print(figure)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from atalaya.site import cli
+from atalaya.site.commands import bench
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +27,11 @@ def test_it_has_help_for_every_command(command: str, capsys: pytest.CaptureFixtu
         cli.main([*filter(None, [command]), "--help"])
     assert ended.value.code == 0
     assert "usage: ./atalaya" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", bench.names())
+def test_every_measurement_that_it_names_can_be_run(name: str) -> None:
+    assert callable(importlib.import_module(f"bench.{name}").run)
 
 
 def test_it_names_the_bad_setting_and_exits_2(tmp_path: Path) -> None:
