@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from atalaya.core.pipeline.dedupe import Seen
 
-KEYS = st.lists(st.integers(-30, 30), max_size=20)
+# Small ones, and some next to the edges of the parts that keys are kept in.
+ONE = st.integers(-30, 30) | st.builds(
+    lambda part, beside: max(-(2**63), min(2**63 - 1, part * 2**58 + beside)),
+    st.integers(-32, 32),
+    st.integers(-1, 1),
+)
+KEYS = st.lists(ONE, max_size=20)
 
 
 @given(st.lists(KEYS, max_size=12), KEYS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -14,6 +14,10 @@ Group = TypeVar("Group")
 
 _GROWTH = 4
 """A run is merged into the one before it unless that one is this many times longer."""
+_PARTS = 64
+"""Keys are kept in so many parts by their upper bits: a merge takes the memory of one part twice, not of all."""
+_EDGES = (np.arange(1, _PARTS, dtype=np.int64) - _PARTS // 2) * (2**64 // _PARTS)
+"""The lowest key of each part but the first."""
 
 
 class Seen(Generic[Group]):
@@ -26,7 +30,7 @@ class Seen(Generic[Group]):
     def __init__(self, load: Callable[[set[Group]], Keys]) -> None:
         self._load = load
         self._groups: set[Group] = set()
-        self._runs: list[Keys] = []
+        self._parts = [_Part() for _ in range(_PARTS)]
 
     def fresh(self, keys: Keys, groups: Iterable[Group]) -> npt.NDArray[np.bool_]:
         """Which events are new, the first of equal ones counting as new; all of them are seen afterwards.
@@ -47,18 +51,43 @@ class Seen(Generic[Group]):
         return mask
 
     def _known(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        return np.concatenate([part.holds(own) for part, own in self._cut(keys)])
+
+    def _add(self, keys: Keys) -> None:
+        for part, own in self._cut(keys):
+            part.add(own)
+
+    def _cut(self, keys: Keys) -> Iterator[tuple[_Part, Keys]]:
+        """Sorted keys in the parts that they belong to."""
+        return zip(self._parts, np.split(keys, np.searchsorted(keys, _EDGES)), strict=True)
+
+
+class _Part:
+    """Sorted runs of keys, each several times longer than the next."""
+
+    def __init__(self) -> None:
+        self._runs: list[Keys] = []
+
+    def holds(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Which of the keys are in it."""
         known = np.zeros(len(keys), bool)
         for run in self._runs:
             known |= contains(run, keys)
         return known
 
-    def _add(self, run: Keys) -> None:
+    def add(self, run: Keys) -> None:
         """Merge as a log-structured tree does: few runs, and each key moved only a few times."""
-        while self._runs and len(self._runs[-1]) < _GROWTH * len(run):
-            run = np.concatenate([self._runs.pop(), run])
-            run.sort(kind="stable")
-        if len(run):
-            self._runs.append(run)
+        if not len(run):
+            return
+        merged = [run]
+        length = len(run)
+        while self._runs and len(self._runs[-1]) < _GROWTH * length:
+            merged.append(self._runs.pop())
+            length += len(merged[-1])
+        # Anew even when there is nothing to merge: a slice would keep all keys of its chunk in memory.
+        together = np.concatenate(merged)
+        together.sort(kind="stable")
+        self._runs.append(together)
 
 
 def _distinct(keys: Keys) -> tuple[Keys, Keys]:
