@@ -34,6 +34,7 @@ WORDS: dict[str, Promise] = {
     "portal.forget": _("Forget old messages to webhooks"),
     "portal.tell": _("Write what a webhook is told"),
     "reference.compile": _("Compile a reference file"),
+    "reference.sweep": _("Remove half-loaded reference files"),
     "retention.close": _("Let old files leave the disk, and close the statement"),
     "retention.leave": _("Wait for the readers of old files"),
     "retention.look": _("Look what the rules of retention would do"),
