@@ -14,6 +14,7 @@ WORDS: dict[str, Promise] = {
     "events.close_gone": _("Close findings that are gone"),
     "events.compact": _("Merge small files of the event table"),
     "events.drop": _("Look into the drop folder"),
+    "events.fill_vulnerabilities": _("Give earlier findings their vulnerabilities"),
     "events.forget_old_files": _("Forget old files"),
     "events.expire_marks": _("Open findings again whose acceptance is over"),
     "events.process": _("Read a file"),
