@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import gzip
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,11 +14,14 @@ from typing import Any
 
 import pytest
 from tests.apps.events.conftest import jsonl, line
+from tests.apps.reference.test_reference import KEV
 from tests.world import World, build
 
 from atalaya.apps.people import rates
 from atalaya.apps.people.actions import create_token
 from atalaya.apps.people.models import User
+from atalaya.apps.reference import actions as reference
+from atalaya.apps.reference.models import ReferenceFile
 from atalaya.apps.registry.models import Network, Organisation
 from atalaya.client import Client, Refused, Unreachable
 
@@ -105,6 +109,34 @@ def test_it_changes_the_registry(server: str, world: World) -> None:
     node.delete(f"networks/{net['id']}")
     node.delete(f"organisations/{made['id']}")
     assert not Organisation.objects.filter(name="Water Board").exists()
+
+
+def compile_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile reference files before the answer, in place of the worker that a test has not."""
+    load = reference.load
+
+    def loaded(*args: Any, **options: Any) -> ReferenceFile | None:
+        return reference.compile_file(load(*args, **options).pk)
+
+    monkeypatch.setattr(reference, "load", loaded)
+
+
+def test_it_loads_a_reference_file_and_waits_for_it(
+    server: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    node = client_of(server, world.admin, sleep=pauses.append)
+    path = tmp_path / "kev.json"
+    path.write_text(json.dumps(KEV))
+    assert node.load_reference(path, "kev", wait=2)["status"] == "waiting" and pauses == [1.0, 1.0]
+    compile_at_once(monkeypatch)
+    told = node.load_reference(path, "kev")
+    assert (told["status"], told["rows"], told["name"]) == ("ready", 2, "kev.json")
+    assert [one["status"] for one in node.reference_files()] == ["ready", "waiting"]
+    assert list(node.retention_runs()) == []
+    for user in (world.reader, world.member, world.foreign_handler):
+        with pytest.raises(Refused, match="403"):
+            client_of(server, user).load_reference(path, "kev")
 
 
 def test_it_raises_the_nodes_own_words(server: str, world: World) -> None:
@@ -201,11 +233,14 @@ def test_the_examples_of_the_documentation_run(
     head = "timestamp,ip,port,protocol,asn,geo,region,city,hostname,naics,sector,severity,tag,hostname_source"
     row = f"{NOW:%Y-%m-%d %H:%M:%S},192.0.2.7,3389,tcp,64496,TT,,,,,,high,rdp,"
     (tmp_path / "2026-11-20-scan_rdp-tt.csv").write_text(f"{head}\n{row}\n")
+    (tmp_path / "known_exploited_vulnerabilities.json").write_text(json.dumps(KEV))
+    compile_at_once(monkeypatch)
     text = (Path(__file__).parents[1] / "docs/api.md").read_text()
     blocks = [part.split("```")[0] for part in text.split("```python\n")[1:]]
-    assert len(blocks) == 6
+    assert len(blocks) == 8
     exec(compile("\n".join(blocks), "docs/api.md", "exec"), {})
     assert Organisation.objects.filter(name="Water Board", networks__value="198.51.100.0/24").exists()
+    assert ReferenceFile.objects.get().status == "ready"
 
 
 def test_it_packs_the_same_file_into_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

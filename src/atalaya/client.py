@@ -106,6 +106,14 @@ class Client:
         """The rejected rows of a file, by its identifier."""
         return self.listed(f"files/{urllib.parse.quote(file, safe='')}/rejects")
 
+    def reference_files(self, **filters: Param) -> Iterator[Object]:
+        """Reference files, latest first."""
+        return self.listed("reference", **filters)
+
+    def retention_runs(self, **filters: Param) -> Iterator[Object]:
+        """Each time that the rules of retention were carried out or looked at, latest first."""
+        return self.listed("retention/runs", **filters)
+
     # -- sending in ----------------------------------------------------------------------------------------------
 
     def send_events(
@@ -128,11 +136,23 @@ class Client:
         # Without the time of packing: sent again, the same file has to be the same bytes.
         packed = body if body[:2] == b"\x1f\x8b" else gzip.compress(body, compresslevel=6, mtime=0)
         told: Object = self.request("POST", "events", params, packed, "application/octet-stream")
+        return {**self._until(("done", "failed"), "files", told, wait), "new": told["new"]}
+
+    def load_reference(self, path: str | Path, kind: str, *, wait: float = 600.0) -> Object:
+        """Load a reference file and wait for its compilation as `send_file` does; returns it, `ready` or `failed`."""
+        path = Path(path)
+        params = {"kind": kind, "name": path.name}
+        told: Object = self.request(
+            "POST", "reference", params, path.read_bytes(), "application/octet-stream"
+        )
+        return self._until(("ready", "failed"), "reference", told, wait)
+
+    def _until(self, ends: tuple[str, ...], place: str, told: Object, wait: float) -> Object:
         pause = PAUSE_SECONDS
-        while told["status"] not in ("done", "failed") and wait > 0:
+        while told["status"] not in ends and wait > 0:
             self.sleep(min(pause, wait))
             wait, pause = wait - pause, min(pause * 2, 10.0)
-            told = {**self.get(f"files/{told['id']}"), "new": told["new"]}
+            told = self.get(f"{place}/{told['id']}")
         return told
 
     # -- what everything is made of ------------------------------------------------------------------------------

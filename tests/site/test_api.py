@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from ninja import Schema
 from tests.apps.events.conftest import jsonl, line
 from tests.world import World
 
@@ -279,3 +280,14 @@ def test_it_lists_files_their_rejects_and_feeds(node: World) -> None:
     feeds = {one["code"]: one for one in client.get("/api/v1/feeds").json()["results"]}
     assert feeds["intelmq-json"]["rows"] == 10 and feeds["intelmq-json"]["last"]
     assert api(node.member).get("/api/v1/files").json()["results"] == []
+
+
+def test_it_gives_each_shape_a_name_of_its_own() -> None:
+    """Of two shapes with one name the document would describe the last one alone."""
+    found: dict[str, set[str]] = {}
+    left: list[type[Schema]] = [Schema]
+    for shape in left:
+        left += shape.__subclasses__()
+        if shape.__module__.startswith("atalaya.") and "[" not in shape.__name__:
+            found.setdefault(shape.__name__, set()).add(shape.__module__)
+    assert len(found) > 20 and {name: places for name, places in found.items() if len(places) > 1} == {}

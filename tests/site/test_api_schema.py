@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,12 @@ from atalaya.apps.notices import actions as notices
 from atalaya.apps.notices.models import Notice
 from atalaya.apps.people.actions import create_token
 from atalaya.apps.people.models import User
+from atalaya.apps.reference import actions as reference
+from atalaya.apps.reference.models import ReferenceFile
 from atalaya.apps.registry.models import Contact, Network
+from atalaya.apps.retention import actions as retention
+from atalaya.apps.retention.models import Policy, Run
+from atalaya.apps.retention.models import Rule as RetentionRule
 
 pytest.importorskip("schemathesis")
 
@@ -83,6 +89,10 @@ def node(world: World, open_connection: None, tmp_path: Path, settings: Any) -> 
         Rule(state=world.state, code="noise", name="Noise", line="port:22", what="drop", reason="Ours."),
         by=None,
     )
+    RetentionRule.objects.create(state=world.state, tlp="red", delete_after=30)
+    Policy.objects.create(state=world.state, active=True)
+    assert retention.carry_out("TT", at_once=True).status == Run.Status.DONE
+    reference.load(io.BytesIO(b"192.0.2.7,mail.port.example\n"), by=None, kind="reverse", name="names.csv")
     return world
 
 
@@ -104,7 +114,17 @@ def real(path: str, world: World) -> dict[str, Any]:
         "notices": {"notice_id": str(notice.pk)},
         "rules": {"rule_id": str(Rule.objects.earliest("changed_at").pk)},
     }
-    return known.get(path.split("/")[3], {})
+    return known.get(path.split("/")[3], {}) or _of_retention(path)
+
+
+def _of_retention(path: str) -> dict[str, Any]:
+    part = path.removeprefix("/api/v1/").split("/{")[0]
+    known = {
+        "retention/rules": RetentionRule.objects,
+        "retention/runs": Run.objects.filter(dry=False),
+        "reference": ReferenceFile.objects,
+    }
+    return {"pk": str(known[part].earliest("pk").pk)} if part in known else {}
 
 
 def headers_of(user: User | None) -> dict[str, str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -55,3 +56,15 @@ def _copy(source: BinaryIO, target: BinaryIO, most: int, advice: str) -> tuple[s
     target.flush()
     os.fsync(target.fileno())
     return digest.hexdigest(), size
+
+
+def clear_away(folder: Path, *, older_than: float, pattern: str = f"{NAME}*") -> None:
+    """Remove what killed processes left half-written in a folder: what nobody touched since `older_than` (epoch seconds)."""
+    for path in folder.glob(pattern):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime >= older_than:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()

@@ -19,8 +19,10 @@ from atalaya.apps.events.marks.api import router as marks
 from atalaya.apps.events.rules.api import router as rules
 from atalaya.apps.notices.api import router as notices
 from atalaya.apps.people.api import router as people
+from atalaya.apps.reference.api import router as reference
 from atalaya.apps.registry.api import router as registry
 from atalaya.apps.registry.cleaning import Refused
+from atalaya.apps.retention.api import router as retention
 from atalaya.core.errors import AtalayaError, BadInput, NotAllowed, TooLarge
 from atalaya.site.api_document import described
 from atalaya.site.api_node import router as node
@@ -92,7 +94,7 @@ class Api(NinjaAPI):
 api = Api(
     title="Atalaya", version="1", urls_namespace="api", docs_url=None, openapi_url=None, parser=Strict()
 )
-for router in (events, marks, rules, registry, notices, people, node):
+for router in (events, marks, rules, registry, notices, reference, retention, people, node):
     api.add_router("", router)
 
 

@@ -34,6 +34,8 @@ TAGS = {
     "rules": "What happens with events on their way in.",
     "registry": "Organisations, whom to tell, and who owns which network.",
     "notices": "What owners were told.",
+    "reference": "What the node knows about addresses and vulnerabilities without asking anybody.",
+    "retention": "For how long what is kept, what is held back, and the proof of each run.",
     "token": "The token itself.",
     "node": "The node's background work.",
     "records": "The audit log.",

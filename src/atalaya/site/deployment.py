@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
+import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -13,12 +15,16 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from atalaya.core.engine import cluster
+from atalaya.core.errors import ConfigError
 from atalaya.core.limits import MIB
 from atalaya.site.config import Config
 
 LEAST_FREE_MIB = 1024
 QUIET_MINUTES = 10
 """Periodic jobs come every few minutes: with none for this long, nobody works in the background."""
+ANSWER_SECONDS = 2
+"""How long the cluster's first machine may take to answer."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ def inspect() -> list[Result]:
     """Run every check. When the database cannot be reached, the checks that need it are left out."""
     config: Config = settings.CONFIG
     results = [check(config) for check in (_state, _data, _disk, _address, _mail)]
+    if config.engine.kind == "cluster":
+        results += [check(config) for check in (_ray, _token, _first, _events)]
     database = _database(config)
     results.append(database)
     if database.level == "good":
@@ -103,6 +111,69 @@ def _mail(config: Config) -> Result:
             "mail", "bad", f"Mail goes to {mail.host} in clear.", "Set [mail] security to starttls or tls."
         )
     return Result("mail", "good", f"{mail.host}:{mail.port}, {mail.security}, from {mail.sender}")
+
+
+def _ray(_config: Config) -> Result:
+    try:
+        cluster.need_ray()
+    except ConfigError as error:
+        return Result("ray", "bad", error.what, error.advice)
+    return Result("ray", "good", "installed")
+
+
+def _token(config: Config) -> Result:
+    path = config.engine_token
+    if not path.is_file():
+        advice = (
+            f"Copy secrets/engine.token of the first machine to {path}."
+            if config.engine.first
+            else "Start the node once: ./atalaya up makes it."
+        )
+        return Result("token", "bad", f"{path} is missing: Ray's processes would refuse each other.", advice)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        return Result("token", "bad", f"Others can read {path}.", f"Run: chmod 600 {path}")
+    if not path.read_text(encoding="utf-8", errors="replace").strip():
+        return Result("token", "bad", f"{path} is empty.", "Copy it again from the first machine.")
+    return Result("token", "good", str(path))
+
+
+def _first(config: Config) -> Result:
+    address = config.machine.address
+    try:
+        cluster.knock(address, seconds=ANSWER_SECONDS)
+    except OSError as error:
+        advice = (
+            "Is it up, is [engine] first right, and does its firewall let this machine in?"
+            if config.engine.first
+            else "This is the first machine: is the node running? ./atalaya up"
+        )
+        return Result("cluster", "bad", f"{address} does not answer: {_why(error)}.", advice)
+    return Result("cluster", "good", f"{address} answers")
+
+
+def _why(error: OSError) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else (error.strerror or str(error))
+
+
+def _events(config: Config) -> Result:
+    folder = config.events_folder
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".check-"):
+            pass
+    except FileNotFoundError:
+        advice = (
+            "Mount it on this machine."
+            if config.engine.first
+            else "Start the node once: ./atalaya up makes it."
+        )
+        return Result("events", "bad", f"The folder {folder} is not there.", advice)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = (
+            "Free some room on it." if full else "Give it to the user who runs the node, on every machine."
+        )
+        return Result("events", "bad", f"{folder} cannot be written: {_why(error)}.", advice)
+    return Result("events", "good", str(folder))
 
 
 def _database(config: Config) -> Result:

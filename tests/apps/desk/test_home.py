@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ import pytest
 from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
+from tests.apps.events.rules.test_table import rule
+from tests.apps.reference.test_reference import KEV, load
 from tests.browser import sample
 from tests.world import World
 
 from atalaya.apps.desk import counts, queries
 from atalaya.apps.desk.queries import Sight
-from atalaya.apps.events.models import Finding, Ingest
+from atalaya.apps.events.models import Finding, Ingest, Rule
 from atalaya.apps.people.models import User
 from atalaya.apps.registry.models import Membership
 
@@ -28,7 +31,16 @@ def country(world: World, tmp_path: Path, settings: Any) -> World:
     """The world with a month of work in its first state, in a data folder of its own."""
     settings.CONFIG = dataclasses.replace(settings.CONFIG, data=tmp_path)
     sample.build(world, findings=200)
+    load(json.dumps(KEV), "kev")
+    told = list(Finding.objects.filter(organisation=world.port).values_list("pk", flat=True)[:6])
+    Finding.objects.filter(pk__in=told).update(cves="CVE-2021-26855,CVE-2020-0001", status="open")
+    _break(rule(world, code="gone"))
     return world
+
+
+def _break(row: Rule) -> None:
+    """Let a rule name an organisation that is not there any more."""
+    Rule.objects.filter(pk=row.pk).update(line='org:"Nobody at all"')
 
 
 def page_of(world: World, user: User) -> str:
@@ -160,7 +172,7 @@ def test_it_asks_the_database_a_bounded_number_of_times(
 ) -> None:
     client = country.client(country.lead)
     client.get("/")
-    with django_assert_max_num_queries(48):
+    with django_assert_max_num_queries(52):
         client.get("/")
 
 
@@ -172,3 +184,60 @@ def test_it_counts_nothing_for_a_question_that_is_not_one(country: World) -> Non
         )
         >= 0
     )
+
+
+def needed(user: User, part: str) -> queries.Need | None:
+    return next((need for need in queries.needs(Sight(user)) if part in need.url), None)
+
+
+def test_it_counts_open_findings_that_are_known_to_be_exploited(country: World) -> None:
+    for user in (country.lead, country.reader):
+        need = needed(user, "kev=yes")
+        assert need is not None and need.count >= 6 and need.tone == "bad"
+        page = page_of(country, user)
+        assert "Findings with exploited weaknesses" in page and "status=now&amp;kev=yes" in page
+    foreign = needed(country.foreign_handler, "kev=yes")
+    assert foreign is not None and foreign.count == 0
+    assert "kev=yes" not in page_of(country, country.member)
+    Finding.objects.filter(cves__contains="CVE-2021-26855").update(status="solved")
+    after = needed(country.lead, "kev=yes")
+    assert after is not None and after.count < need.count
+
+
+def test_it_says_nothing_of_exploited_weaknesses_without_a_catalogue(
+    world: World, tmp_path: Path, settings: Any
+) -> None:
+    settings.CONFIG = dataclasses.replace(settings.CONFIG, data=tmp_path)
+    assert needed(world.lead, "kev=") is None
+
+
+def test_it_counts_rules_that_should_work_and_do_not(country: World) -> None:
+    for code, change in {"off": {"active": False}, "over": {"until": date(2020, 1, 1)}}.items():
+        row = rule(country, code=code)
+        _break(row)
+        Rule.objects.filter(pk=row.pk).update(**change)
+    rule(country, code="good")
+    for user in (country.lead, country.reader):
+        need = needed(user, "broken=yes")
+        assert need is not None and need.count == 1
+        shown = country.client(user).get(need.url).content.decode()
+        assert "Gone" in shown and "does not work" in shown
+        assert not re.search(r">(Off|Over|Good)<", shown)
+    foreign = needed(country.foreign_handler, "broken=yes")
+    assert foreign is not None and foreign.count == 0
+    assert "Gone" not in country.client(country.foreign_handler).get(foreign.url).content.decode()
+    assert country.client(country.member).get(foreign.url).status_code == 403
+
+
+def test_it_shows_broken_rules_at_their_place_in_the_table(country: World) -> None:
+    rule(country, code="before")
+    Rule.objects.filter(code="before").update(position=0)
+    shown = country.client(country.lead).get("/events/rules/?broken=yes").content.decode()
+    assert (
+        re.search(r'<td class="number"[^>]*>2</td>', shown)
+        and 'value="up"' in shown
+        and 'value="down"' not in shown
+    )
+    Rule.objects.filter(code="gone").update(active=False)
+    empty = country.client(country.lead).get("/events/rules/?broken=yes").content.decode()
+    assert "<strong>0</strong>" in empty and "Take the filters away" in empty and "No rule yet" not in empty

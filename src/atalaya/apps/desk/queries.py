@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from atalaya.apps.collection.listing import SOURCES
 from atalaya.apps.collection.queries import sources_visible_to
 from atalaya.apps.events.forms import EventFilter
-from atalaya.apps.events.listing import FILES, FINDINGS
+from atalaya.apps.events.listing import FILES, FINDINGS, with_exploited
 from atalaya.apps.events.models import Finding, Ingest
 from atalaya.apps.events.queries import (
     event_table,
@@ -27,6 +27,7 @@ from atalaya.apps.events.queries import (
     question_for,
     ringing,
 )
+from atalaya.apps.events.rules import queries as rules
 from atalaya.apps.jobs.listing import JOBS
 from atalaya.apps.jobs.models import Job
 from atalaya.apps.notices.listing import NOTICES
@@ -39,6 +40,7 @@ from atalaya.apps.people.rights import Right, has
 from atalaya.apps.portal.listing import PROPOSALS
 from atalaya.apps.portal.models import Proposal
 from atalaya.apps.portal.queries import proposals_visible_to
+from atalaya.apps.reference import queries as reference
 from atalaya.apps.registry.listing import CERTIFICATES
 from atalaya.apps.registry.models import Certificate, Organisation
 from atalaya.apps.registry.queries import Scope, certificates_visible_to, scope_of, visible_to
@@ -112,9 +114,11 @@ def _team_needs(sight: Sight) -> Iterator[Need]:
     yield _alarms(sight)
     yield _unowned(sight)
     yield _critical(sight)
+    yield from _exploited(sight)
     yield _returned(sight)
     yield from _ringing(sight)
     yield from _words(sight)
+    yield _rules(sight)
     yield from _files(sight)
     yield from _sources(sight)
     yield from _notices(sight)
@@ -168,6 +172,16 @@ def _critical(sight: Sight) -> Need:
     )  # fmt: skip
 
 
+def _exploited(sight: Sight) -> Iterator[Need]:
+    """Findings with a weakness that is known to be exploited; nothing is known without a catalogue."""
+    catalogue = reference.kev()
+    if catalogue.entries:
+        yield _listed(
+            with_exploited(FINDINGS, catalogue), sight.findings, "events:findings", {"status": "now", "kev": "yes"}, "bad",
+            _("Findings with exploited weaknesses"), _("Known to be attacked (KEV)"),
+        )  # fmt: skip
+
+
 def _returned(sight: Sight) -> Need:
     return _listed(
         FINDINGS, sight.findings, "events:findings", {"status": "back"}, "warn",
@@ -181,6 +195,14 @@ def _ringing(sight: Sight) -> Iterator[Need]:
             question.name, question.unseen, reverse("events:question", args=[question.pk]), "warn",
             _("New events answer a kept question"),
         )  # fmt: skip
+
+
+def _rules(sight: Sight) -> Need:
+    found = rules.not_working(list(rules.in_table(sight.user)))
+    return Need(
+        _("Rules that do not work"), len(found), link("events:rules", {"broken": "yes"}), "bad",
+        _("They name something that is gone"),
+    )  # fmt: skip
 
 
 def _files(sight: Sight) -> Iterator[Need]:

@@ -293,6 +293,26 @@ def restate_findings(state: str, keys: Keys, *, by: User | None) -> None:
             )
 
 
+def fill_vulnerabilities(*, by: User | None = None) -> int:
+    """Give findings that were written before they had vulnerabilities those that their last sighting names; returns how many.
+
+    One that was seen since has them already, and is left as it is. Doing it twice does no harm.
+    """
+    told, filled = event_table().vulnerabilities(), 0
+    for some in told.iter_slices(500):
+        with transaction.atomic():
+            filled += sum(
+                Finding.objects.filter(pk=key, cves="", last_seen=seen).update(
+                    cves=cves[: findings.LENGTHS["cves"]]
+                )
+                for key, cves, seen in some.select("finding", "cves", "last_seen").iter_rows()
+            )
+    if filled:
+        with transaction.atomic():
+            record("events.findings.filled", by=by, target=("finding", ""), detail={"count": filled})
+    return filled
+
+
 def _let_go(keys: list[int]) -> None:
     """Findings that nobody owns."""
     for start in range(0, len(keys), 500):

@@ -74,3 +74,9 @@ def expire_marks() -> None:
     """Open again what was accepted until a day that is over, and what belongs to somebody else by now."""
     while marks.expire() or marks.settle():
         pass
+
+
+@job("events.fill_vulnerabilities")
+def fill_vulnerabilities() -> None:
+    """Give findings of before their vulnerabilities; asked for once, by a migration."""
+    actions.fill_vulnerabilities()

@@ -21,7 +21,7 @@ from django.conf import settings
 from isal import igzip
 
 from atalaya.core.errors import BadInput, Temporary
-from atalaya.core.incoming import CHUNK, NAME, incoming
+from atalaya.core.incoming import CHUNK, clear_away, incoming
 
 ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 """First bytes of files that are compressed already."""
@@ -138,9 +138,6 @@ def forget(sha256: str) -> None:
 
 
 def sweep(*, older_than: float) -> None:
-    """Remove what a killed process left half-written: incoming files untouched since `older_than` (epoch seconds)."""
-    for pattern in (f"{NAME}*", "*/.packing-*"):
-        for path in folder().glob(pattern):
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < older_than:
-                    path.unlink()
+    """Remove what a killed process left half-written, untouched since `older_than` (epoch seconds)."""
+    clear_away(folder(), older_than=older_than)
+    clear_away(folder(), older_than=older_than, pattern="*/.packing-*")

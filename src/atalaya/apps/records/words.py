@@ -37,6 +37,7 @@ WORDS: dict[str, Promise] = {
     "events.file.tried_again": _("File to be read again"),
     "events.files.forgotten": _("Old files forgotten"),
     "events.findings.attributed": _("Findings given to their owners again"),
+    "events.findings.filled": _("Earlier findings given their vulnerabilities"),
     "events.findings.gone": _("Findings closed as gone"),
     "events.rule.added": _("Rule added"),
     "events.rule.changed": _("Rule changed"),

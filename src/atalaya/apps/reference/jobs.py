@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from atalaya.apps.jobs.actions import hears, job
-from atalaya.apps.reference import actions
+from datetime import timedelta
+
+from django.utils import timezone
+
+from atalaya.apps.jobs.actions import hears, job, periodic
+from atalaya.apps.reference import actions, raw
 
 
 @hears("reference.received")
@@ -11,3 +15,10 @@ from atalaya.apps.reference import actions
 def compile_file(*, file: str) -> None:
     """Compile a reference file that was loaded."""
     actions.compile_file(file)
+
+
+@periodic(days=1)
+@job("reference.sweep")
+def sweep() -> None:
+    """Remove what killed processes left behind."""
+    raw.sweep(older_than=(timezone.now() - timedelta(days=1)).timestamp())

@@ -19,7 +19,7 @@ from atalaya.core.enrich.compiling import compiled as read_table
 from atalaya.core.enrich.kev import Kev
 from atalaya.core.enrich.table import Table
 from atalaya.core.errors import BadInput
-from atalaya.core.incoming import incoming
+from atalaya.core.incoming import clear_away, incoming
 
 
 def folder() -> Path:
@@ -50,7 +50,11 @@ def kept(sha256: str) -> Path:
 
 
 def _compiled(sha256: str, kind: str) -> Path:
-    return Path(settings.CONFIG.data) / "compiled" / f"{sha256}-{kind}"
+    return _made() / f"{sha256}-{kind}"
+
+
+def _made() -> Path:
+    return Path(settings.CONFIG.data) / "compiled"
 
 
 def table(sha256: str, kind: str) -> Table:
@@ -74,3 +78,9 @@ def forget(sha256: str, kind: str, *, file: bool) -> None:
     shutil.rmtree(_compiled(sha256, kind), ignore_errors=True)
     if file:
         path_of(sha256).unlink(missing_ok=True)
+
+
+def sweep(*, older_than: float) -> None:
+    """Remove what a killed process left half-written, untouched since `older_than` (epoch seconds)."""
+    clear_away(folder(), older_than=older_than)
+    clear_away(_made(), older_than=older_than, pattern=".compiling-*")

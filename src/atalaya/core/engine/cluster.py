@@ -100,7 +100,7 @@ class Cluster:
         with self._lock:
             self._ray = _ray(self._token_file)
             try:
-                _knock(self._address)
+                knock(self._address)
                 if self._run is None:
                     self._init()
             except (OSError, RuntimeError, self._ray.exceptions.RayError) as error:
@@ -164,11 +164,11 @@ def _ray(token_file: str) -> Any:
     return importlib.import_module("ray")
 
 
-def _knock(address: str) -> None:
+def knock(address: str, *, seconds: float = SECONDS) -> None:
     """Raises OSError where nobody listens: Ray itself would try for minutes, or end this process."""
     host, _, port = address.rpartition(":")
     if host:
-        socket.create_connection((host, int(port)), timeout=SECONDS).close()
+        socket.create_connection((host, int(port)), timeout=seconds).close()
 
 
 @contextmanager

@@ -173,6 +173,22 @@ def of_keys(
     return _of([reading.scan(root, paths, condition) for paths in reading.pieces(files)])
 
 
+def vulnerabilities(root: Path, files: pl.DataFrame) -> pl.DataFrame:
+    """Columns finding, last_seen and cves, by finding: the last event with an owner that names vulnerabilities, and which.
+
+    Whether it is the finding's last sight of all is for the caller to say. Reads three columns of the table.
+    """
+    names = pl.col("product_vulnerabilities").is_not_null() & pl.col("owner").is_not_null()
+    last = pl.col("cves").sort_by("last_seen").last(), pl.col("last_seen").max()
+    found = pl.DataFrame(schema={name: COLUMNS[name] for name in ("finding", "cves", "last_seen")})
+    for paths in reading.pieces(files):
+        events = reading.scan(root, paths, names).select(
+            "finding", cves="product_vulnerabilities", last_seen="time_source"
+        )
+        found = pl.concat([found, events.collect()]).group_by("finding").agg(*last)
+    return found.sort("finding")
+
+
 def _counted(upto: int | None) -> pl.Expr:
     return pl.lit(False) if upto is None else pl.col("finding") <= upto
 

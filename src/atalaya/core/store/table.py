@@ -174,6 +174,10 @@ class EventTable:
         """What the whole history says of some findings (see `findings.of_keys`)."""
         return findings.of_keys(self.path, self.manifest(), state, keys, unfinished)
 
+    def vulnerabilities(self) -> pl.DataFrame:
+        """Which vulnerabilities findings name (see `findings.vulnerabilities`)."""
+        return findings.vulnerabilities(self.path, self.manifest())
+
     # -- asking --------------------------------------------------------------------------------------------------
 
     def findings_of(self, state: str, sha256: str) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from tests.apps.events.conftest import Take, data, line, owned, take
 from tests.apps.events.rules.test_table import raised, rule
+from tests.site.test_api import read
 from tests.world import World
 
 from atalaya.apps.events.models import Finding, Rule
@@ -242,3 +243,10 @@ def test_it_asks_the_api_for_the_right(owned: World) -> None:
     foreign = api(owned.foreign_handler)
     assert foreign.get(RULES).json()["results"] == [] and foreign.get(url).status_code == 404
     assert Client().get(RULES).status_code == 401
+
+
+def test_it_gives_the_table_page_by_page(owned: World) -> None:
+    for code in ("first", "second", "third"):
+        rule(owned, code=code)
+    pages = list(read(api(owned.reader), "/api/v1/rules", 1))
+    assert [one["code"] for page in pages for one in page["results"]] == ["first", "second", "third"]

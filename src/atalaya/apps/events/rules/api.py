@@ -195,7 +195,7 @@ def _made(body: RuleIn, state: str, rule: Rule | None = None) -> Rule:
 def list_rules(request: HttpRequest, paging: Query[Paging]) -> Any:
     """The table in its order. The first rule whose condition holds decides on an event."""
     found = queries.with_hits(queries.in_table(_staff(request)))
-    return page(request, found, ("state", "position", "pk"), paging, _out)
+    return page(request, found, ("state_id", "position", "pk"), paging, _out)
 
 
 @router.get("rules/{uuid:rule_id}", response=RuleOut, summary="Get one rule", by_alias=True)

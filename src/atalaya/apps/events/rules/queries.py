@@ -60,6 +60,13 @@ def broken(rules: list[Rule]) -> dict[Any, Problem]:
     return found
 
 
+def not_working(rules: list[Rule]) -> list[Rule]:
+    """Those of these rules that are on and should decide on events today, and fit nothing."""
+    due = [rule for rule in rules if rule.active and not is_over(rule)]
+    found = broken(due)
+    return [rule for rule in due if rule.pk in found]
+
+
 def is_over(rule: Rule) -> bool:
     """Whether its last day has passed."""
     return rule.until is not None and rule.until < timezone.now().date()

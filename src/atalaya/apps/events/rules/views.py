@@ -42,15 +42,20 @@ def _rule(request: HttpRequest, pk: UUID) -> Rule:
 @require_safe
 @needs(Right.READ_EVENTS)
 def rules(request: HttpRequest) -> HttpResponse:
-    """The table in its order, with what each rule did lately."""
+    """The table in its order, with what each rule did lately; with `?broken=yes` only rules that should work and do not."""
     _staff_only(request)
     found = list(queries.with_hits(queries.in_table(asker(request))))
     broken = queries.broken(found)
-    rows = [_row(rule, broken.get(rule.pk)) for rule in found]
-    may_change = has(asker(request), Right.WRITE_FEEDS)
-    return render(
-        request, "events/rules.html", {"rows": rows, "may_change": may_change, "days": queries.HIT_DAYS}
-    )
+    rows = [{"place": place, **_row(rule, broken.get(rule.pk))} for place, rule in enumerate(found, 1)]
+    only = request.GET.get("broken") == "yes"
+    if only:
+        wanted = {rule.pk for rule in queries.not_working(found)}
+        rows = [row for row in rows if row["rule"].pk in wanted]
+    context = {
+        "rows": rows, "only": only, "last": len(found), "days": queries.HIT_DAYS,
+        "may_change": has(asker(request), Right.WRITE_FEEDS),
+    }  # fmt: skip
+    return render(request, "events/rules.html", context)
 
 
 def _row(rule: Any, broken: Any) -> dict[str, Any]:
