@@ -28,7 +28,7 @@ PROPOSALS = Listing(
         Column("proposed_at", _("Proposed"), kind="time", sort="proposed_at", link=proposal_url),
         Column("organisation", _("Organisation"), "organisation.name", sort="organisation__name"),
         Column("act", _("Wish"), cell=_act),
-        Column("kind", _("What"), "kind", cell=lambda one: one.get_kind_display(), sort="kind"),
+        Column("kind", _("Kind"), "kind", cell=lambda one: one.get_kind_display(), sort="kind"),
         Column("row", _("Which"), str, kind="code"),
         Column("by_name", _("By"), sort="by_name", minor=True),
         Column("status", _("Status"), kind="status", sort="status"),
@@ -37,7 +37,7 @@ PROPOSALS = Listing(
     ),
     filters=(
         Filter("status", _("Status"), "choice", choices=Proposal.Status.choices),
-        Filter("kind", _("What"), "choice", choices=Proposal.Kind.choices),
+        Filter("kind", _("Kind"), "choice", choices=Proposal.Kind.choices),
     ),
     order="-proposed_at",
     empty=Empty(

@@ -18,7 +18,7 @@ class JudgeForm(forms.Form):
 class MuteForm(forms.Form):
     """Hear nothing more of it for a while."""
 
-    scope = forms.ChoiceField(label=_("What"), widget=forms.RadioSelect)
+    scope = forms.ChoiceField(label=_("What to mute"), widget=forms.RadioSelect)
     days = forms.TypedChoiceField(
         label=_("For how long"),
         coerce=int,
