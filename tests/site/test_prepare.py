@@ -28,6 +28,7 @@ from django.conf import settings
 settings.STATICFILES_DIRS = [{folder!r}]
 """
 TEAMS = "from atalaya.apps.registry.models import Team; print(*Team.objects.filter(own=True).values_list('state', flat=True))"
+MEMBERS = "from atalaya.apps.registry.models import Membership as M; print(*(f'{m.user.email} {m.team.state_id}' for m in M.objects.all()))"
 ORGANISATION = """
 from atalaya.apps.registry import actions
 from atalaya.apps.registry.models import Organisation
@@ -92,6 +93,19 @@ def test_it_makes_the_team_of_a_state_that_was_configured_later(node: Node) -> N
     other = Node(node.data, {**node.settings, "NODE_STATE": "TT"})
     assert prepare(other).returncode == 0
     assert "TT" in node.python(TEAMS)
+
+
+def test_who_runs_a_node_works_in_the_team_of_the_state_that_it_gets_later(tmp_path: Path) -> None:
+    bare = Node(tmp_path / "data", {"NODE_STATE": ""})
+    assert prepare(bare).returncode == 0
+    assert bare.python(MEMBERS).split() == []
+    named = Node(bare.data, {**bare.settings, "NODE_STATE": "TT"})
+    for _ in range(2):
+        assert prepare(named).returncode == 0
+        assert named.python(MEMBERS).split() == ["admin@localhost", "TT"]
+    renamed = Node(bare.data, {**bare.settings, "NODE_STATE": "BB"})
+    assert prepare(renamed).returncode == 0
+    assert renamed.python(MEMBERS).split() == ["admin@localhost", "TT"], "that is for people to decide"
 
 
 def test_it_gives_up_with_the_reason_when_the_node_cannot_be_prepared(node: Node) -> None:

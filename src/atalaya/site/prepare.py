@@ -42,7 +42,10 @@ def prepare(*, demo: bool) -> bool:
     compile_translations()
     if demo:
         worked.append(fill_demo())
-    announce_administrator(config, own_team(config))
+    team = own_team(config)
+    announce_administrator(config, team)
+    if team is not None:
+        join_administrators(team)
     return any(worked)
 
 
@@ -138,3 +141,15 @@ def announce_administrator(config: configuration.Config, team: Team | None) -> N
     say(f"  Sign in as {user.email}")
     say(f"  Password   {password}   (works once; you choose your own after signing in)")
     say("")
+
+
+def join_administrators(team: Team) -> None:
+    """Where nobody works in any team yet, because the node got its state only now: its administrators work in this one."""
+    from atalaya.apps.people.models import Role, User
+    from atalaya.apps.registry import actions
+    from atalaya.apps.registry.models import Membership
+
+    if Membership.objects.filter(team__isnull=False).exists():
+        return
+    for user in User.objects.filter(role=Role.ADMINISTRATOR, is_active=True):
+        actions.add_member(user, by=None, team=team)

@@ -29,12 +29,13 @@ class Events:
 def split(events: pl.DataFrame) -> Events:
     """Take out the text columns that have one value in all rows, and those that have none."""
     names = [name for name, kind in events.schema.items() if kind == pl.String and name not in _READ_BY_ROW]
-    same = {name: str(events[name][0]) for name in names if _is_same(events[name])}
+    same = {name: str(events[name][0]) for name in names if is_same(events[name])}
     empty = [name for name in names if events[name].null_count() == events.height]
     return Events(events.drop(*same, *empty), same)
 
 
-def _is_same(column: pl.Series) -> bool:
+def is_same(column: pl.Series) -> bool:
+    """Whether there is one value in all rows, and there are rows."""
     if column.null_count() or not len(column) or column[0] != column[-1]:
         return False
     return len(column) < 3 or bool((column == column[0]).all())

@@ -13,7 +13,7 @@ import polars as pl
 
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.identity import hosts
-from atalaya.core.pipeline.same import NOTHING, Same
+from atalaya.core.pipeline.same import NOTHING, Same, is_same
 from atalaya.core.schema.columns import polars_schema
 from atalaya.core.store import layout, reading
 
@@ -102,9 +102,17 @@ class Sightings:
 
 
 def _beside(sums: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    # Texts picked from many rows share the memory of all of them: written anew they hold only their own.
-    own = told.with_columns(pl.col(pl.String) + "")
+    own = pl.DataFrame([_own(column) for column in told])
     return pl.concat([sums.drop("row"), own], how="horizontal")
+
+
+def _own(column: pl.Series) -> pl.Series:
+    """Texts picked from many rows share the memory of all of them: written anew they hold only their own."""
+    if column.dtype != pl.String or column.null_count() == len(column):
+        return column
+    if is_same(column):
+        return pl.Series(column.name, [column[0]]).new_from_index(0, len(column))
+    return column + ""
 
 
 def _named(events: pl.DataFrame) -> pl.DataFrame:
