@@ -160,7 +160,7 @@ class _Run:
 
     def __init__(self, draft: Draft, observed_at: datetime) -> None:
         self._draft, self._observed_at = draft, observed_at
-        self._seen: Seen[tuple[date, str]] = Seen(draft.seen)
+        self._seen: Seen[tuple[date, str]] = Seen(draft.seen, draft.place.root)
         self.rejects = Rejects()
         self.rows_read = self.kept = self.doubled = 0
         self._first: datetime | None = None
