@@ -25,6 +25,7 @@ PROGRAMS = {
     "xgettext": "gettext",
     "initdb": "postgresql",
     "openssl": "openssl",
+    "pdftotext": "poppler-utils",
 }
 """Programs that the tests need, and Debian's package for each."""
 

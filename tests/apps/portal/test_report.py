@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from datetime import date
 from pathlib import Path
@@ -16,8 +15,6 @@ from tests.world import World
 from atalaya.apps.events.marks import actions as marks
 from atalaya.apps.events.models import Finding
 from atalaya.apps.portal import report
-
-needs_poppler = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler-utils is not installed")
 
 
 def this_month() -> date:
@@ -52,7 +49,6 @@ def test_it_knows_months() -> None:
     assert report.last_of(date(2028, 2, 1)) == date(2028, 2, 29)
 
 
-@needs_poppler
 @pytest.mark.parametrize(
     ("language", "words"),
     [
@@ -76,7 +72,6 @@ def test_it_writes_one_sheet_with_every_accent(
     assert "TLP:AMBER" in text
 
 
-@needs_poppler
 def test_it_names_no_machine_that_its_marking_keeps_back(owned: World, take: Take, tmp_path: Path) -> None:
     take([line("192.0.2.77", tlp="RED"), line("192.0.2.78", tlp="AMBER")])
     text = words_of(report.as_pdf(report.gather(owned.member, owned.port, this_month())), tmp_path)
