@@ -286,7 +286,7 @@ def test_whoever_slept_through_it_sees_the_table_as_it_is(table: EventTable) -> 
 def test_nobody_who_reads_meets_a_log_without_its_checkpoint(
     table: EventTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "STILL_READ", 0.3)
+    monkeypatch.setattr(retention, "STILL_READ", 1.0)
     done, failed, read = threading.Event(), [], []
 
     def read_on() -> None:
@@ -300,7 +300,7 @@ def test_nobody_who_reads_meets_a_log_without_its_checkpoint(
     readers = [threading.Thread(target=read_on) for _ in range(3)]
     for reader in readers:
         reader.start()
-    for number in range(6):
+    for number in range(4):
         table.own().create_checkpoint()
         store(table, mapped(row(source_port=100 + number)), sha256=f"a{number}" * 32)
         retention.purge(table, [], older_than=timedelta())
