@@ -12,7 +12,6 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
-from ninja.errors import HttpError
 from pydantic import ConfigDict
 
 from atalaya import __version__
@@ -22,7 +21,7 @@ from atalaya.apps.people.rights import Right, api_auth, asker
 from atalaya.apps.records import queries as records
 from atalaya.apps.records.listing import RECORDS
 from atalaya.apps.records.models import Record
-from atalaya.web.paging import ListOf, Paging, page
+from atalaya.web.paging import ListOf, Paging, one, page
 
 router = Router(tags=["node"], auth=api_auth.needing(Right.MANAGE_NODE))
 reading = api_auth.needing(Right.READ_RECORDS)
@@ -185,10 +184,7 @@ def discard(request: HttpRequest, pk: UUID) -> Any:
 
 
 def _job(pk: UUID) -> Job:
-    found = Job.objects.filter(pk=pk).first()
-    if found is None:
-        raise HttpError(404, "There is no such job.")
-    return found
+    return one(Job.objects.all(), pk, "job")
 
 
 def _job_out(job: Job) -> dict[str, Any]:

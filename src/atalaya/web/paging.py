@@ -13,14 +13,15 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from django.core import signing
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from ninja import Field, Schema
+from ninja.errors import HttpError
 from pydantic import AfterValidator, AwareDatetime
 
 from atalaya.core.errors import BadInput
 
-Row = TypeVar("Row")
+Row = TypeVar("Row", bound=Model)
 Out = TypeVar("Out")
 
 
@@ -110,6 +111,14 @@ def page(
         "results": [out(row) for row in given],
         "next": place.after(_values(given[-1], order)) if more else None,
     }
+
+
+def one(rows: QuerySet[Row], pk: UUID, noun: str) -> Row:
+    """The one of `rows` with this key; 404 where it is not among them, whether it is anywhere or not."""
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise HttpError(404, f"There is no such {noun}.")
+    return found
 
 
 def _values(row: Any, order: Sequence[str]) -> list[Any]:

@@ -13,7 +13,6 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Field, Query, Schema, Status
-from ninja.errors import HttpError
 from pydantic import ConfigDict
 
 from atalaya.apps.events import actions, own_feeds, queries
@@ -23,7 +22,7 @@ from atalaya.apps.people.rights import Right, api_auth, asker
 from atalaya.core import limits
 from atalaya.core.errors import BadInput, Temporary, TooLarge
 from atalaya.core.feeds import Feed
-from atalaya.web.paging import ListOf, Moment, Paging, page
+from atalaya.web.paging import ListOf, Moment, Paging, one, page
 
 FILES = ["files"]
 writing = api_auth.needing(Right.WRITE_EVENTS)
@@ -299,10 +298,7 @@ def try_again(
 
 
 def _file(request: HttpRequest, file_id: UUID) -> Ingest:
-    found = queries.ingests_visible_to(asker(request)).filter(pk=file_id).first()
-    if found is None:
-        raise HttpError(404, "There is no such file.")
-    return found
+    return one(queries.ingests_visible_to(asker(request)), file_id, "file")
 
 
 def file_out(row: Ingest, *, new: bool = False) -> FileOut:

@@ -8,14 +8,13 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
-from ninja.errors import HttpError
 from pydantic import ConfigDict
 
 from atalaya.apps.notices import actions, queries
 from atalaya.apps.notices.listing import NOTICES
 from atalaya.apps.notices.models import Notice
 from atalaya.apps.people.rights import Right, api_auth, asker
-from atalaya.web.paging import ListOf, Paging, page
+from atalaya.web.paging import ListOf, Paging, one, page
 
 router = Router(tags=["notices"], auth=api_auth.needing(Right.READ_NOTICES))
 sending = api_auth.needing(Right.READ_NOTICES, Right.SEND_NOTICES)
@@ -153,7 +152,4 @@ def send(request: HttpRequest, notice_id: UUID) -> Any:
 
 
 def _one(request: HttpRequest, notice_id: UUID) -> Notice:
-    found = queries.visible_to(asker(request)).filter(pk=notice_id).first()
-    if found is None:
-        raise HttpError(404, "There is no such notice.")
-    return found
+    return one(queries.visible_to(asker(request)), notice_id, "notice")

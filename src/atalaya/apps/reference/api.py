@@ -9,7 +9,6 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Field, Query, Router, Schema, Status
-from ninja.errors import HttpError
 from pydantic import ConfigDict
 
 from atalaya.apps.people.rights import Right, api_auth, asker
@@ -17,7 +16,7 @@ from atalaya.apps.reference import actions, queries
 from atalaya.apps.reference.listing import REFERENCE_FILES
 from atalaya.apps.reference.models import ReferenceFile
 from atalaya.core.errors import BadInput
-from atalaya.web.paging import ListOf, Paging, page
+from atalaya.web.paging import ListOf, Paging, one, page
 
 router = Router(tags=["reference"], auth=api_auth.needing(Right.MANAGE_NODE))
 
@@ -113,10 +112,7 @@ def remove_reference_file(request: HttpRequest, pk: UUID) -> Any:
 
 
 def _one(request: HttpRequest, pk: UUID) -> ReferenceFile:
-    found = queries.visible_to(asker(request)).filter(pk=pk).first()
-    if found is None:
-        raise HttpError(404, "There is no such reference file.")
-    return found
+    return one(queries.visible_to(asker(request)), pk, "reference file")
 
 
 def _out(row: ReferenceFile) -> dict[str, Any]:

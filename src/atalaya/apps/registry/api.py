@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router, Status
-from ninja.errors import HttpError
 
 from atalaya.apps.people.rights import Right, api_auth, asker
 from atalaya.apps.registry import actions, queries
@@ -38,7 +37,7 @@ from atalaya.apps.registry.shapes import (
     organisation_out,
 )
 from atalaya.web.listing import Listing
-from atalaya.web.paging import ListOf, Paging, page
+from atalaya.web.paging import ListOf, Paging, one, page
 
 router = Router(tags=["registry"], auth=api_auth.needing(Right.READ_REGISTRY))
 writing = api_auth.needing(Right.WRITE_REGISTRY)
@@ -71,7 +70,7 @@ def add_organisation(request: HttpRequest, body: OrganisationIn) -> Any:
 @router.get("organisations/{uuid:pk}", response=OrganisationDetail, summary="Get one organisation")
 def organisation(request: HttpRequest, pk: UUID) -> Any:
     """One organisation with its contacts and networks."""
-    found = _one(queries.visible_to(asker(request)), pk, "organisation")
+    found = one(queries.visible_to(asker(request)), pk, "organisation")
     contacts = found.contacts.select_related("certificate")
     networks = found.networks.select_related("organisation")
     return {
@@ -87,7 +86,7 @@ def organisation(request: HttpRequest, pk: UUID) -> Any:
 def change_organisation(request: HttpRequest, pk: UUID, body: OrganisationChange) -> Any:
     """Change what is given and leave everything else as it is."""
     user = asker(request)
-    row = _one(queries.visible_to(user), pk, "organisation")
+    row = one(queries.visible_to(user), pk, "organisation")
     changes = body.dict(exclude_unset=True)
     if "parent" in changes:
         row.parent = _parent(user, changes.pop("parent"))
@@ -101,7 +100,7 @@ def change_organisation(request: HttpRequest, pk: UUID, body: OrganisationChange
 def remove_organisation(request: HttpRequest, pk: UUID) -> Any:
     """Remove an organisation with its contacts and networks. One that has history is refused: make it inactive instead."""
     actions.remove_organisation(
-        _one(queries.visible_to(asker(request)), pk, "organisation"), by=asker(request)
+        one(queries.visible_to(asker(request)), pk, "organisation"), by=asker(request)
     )
     return Status(204, None)
 
@@ -126,7 +125,7 @@ def add_contact(request: HttpRequest, body: ContactIn) -> Any:
 def change_contact(request: HttpRequest, pk: UUID, body: ContactChange) -> Any:
     """Change what is given and leave everything else as it is."""
     user = asker(request)
-    row = _one(queries.contacts_visible_to(user), pk, "contact")
+    row = one(queries.contacts_visible_to(user), pk, "contact")
     changes = body.dict(exclude_unset=True)
     armored = changes.pop("armored", None) or ""
     _set(row, changes)
@@ -136,9 +135,7 @@ def change_contact(request: HttpRequest, pk: UUID, body: ContactChange) -> Any:
 @router.delete("contacts/{uuid:pk}", response={204: None}, auth=writing, summary="Remove a contact")
 def remove_contact(request: HttpRequest, pk: UUID) -> Any:
     """Remove a contact. Notices that went there stay."""
-    actions.remove_contact(
-        _one(queries.contacts_visible_to(asker(request)), pk, "contact"), by=asker(request)
-    )
+    actions.remove_contact(one(queries.contacts_visible_to(asker(request)), pk, "contact"), by=asker(request))
     return Status(204, None)
 
 
@@ -161,7 +158,7 @@ def add_network(request: HttpRequest, body: NetworkIn) -> Any:
 def change_network(request: HttpRequest, pk: UUID, body: NetworkChange) -> Any:
     """Change what is given and leave everything else as it is. A day given as null is open."""
     user = asker(request)
-    row = _one(queries.networks_visible_to(user), pk, "network")
+    row = one(queries.networks_visible_to(user), pk, "network")
     changes = body.dict(exclude_unset=True)
     for name in ("valid_from", "valid_to"):
         if name in changes:
@@ -175,9 +172,7 @@ def change_network(request: HttpRequest, pk: UUID, body: NetworkChange) -> Any:
 @router.delete("networks/{uuid:pk}", response={204: None}, auth=writing, summary="Remove a network")
 def remove_network(request: HttpRequest, pk: UUID) -> Any:
     """Remove a network as if it had never been. To end it on a day, change `valid_to` instead."""
-    actions.remove_network(
-        _one(queries.networks_visible_to(asker(request)), pk, "network"), by=asker(request)
-    )
+    actions.remove_network(one(queries.networks_visible_to(asker(request)), pk, "network"), by=asker(request))
     return Status(204, None)
 
 
@@ -197,13 +192,6 @@ def owners(
 def _filtered(listing: Listing, request: HttpRequest, source: QuerySet[Any]) -> QuerySet[Any]:
     """The rows that the page's own filters leave; a bad filter is refused with its name instead of an empty page."""
     found: QuerySet[Any] = listing.filtered(request.GET, source)
-    return found
-
-
-def _one(rows: QuerySet[Any], pk: UUID, noun: str) -> Any:
-    found = rows.filter(pk=pk).first()
-    if found is None:
-        raise HttpError(404, f"There is no such {noun}.")
     return found
 
 

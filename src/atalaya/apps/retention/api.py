@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
@@ -37,9 +36,7 @@ from atalaya.apps.retention.shapes import (
     run_out,
 )
 from atalaya.core.errors import NotAllowed
-from atalaya.web.paging import ListOf, Paging, page
-
-Row = TypeVar("Row", bound=Model)
+from atalaya.web.paging import ListOf, Paging, one, page
 
 router = Router(tags=["retention"], auth=api_auth.needing(Right.READ_RECORDS))
 changing = api_auth.needing(Right.READ_RECORDS, Right.MANAGE_NODE)
@@ -146,7 +143,7 @@ def suggest_retention_rules(request: HttpRequest) -> Any:
 
 
 def _rule(request: HttpRequest, pk: UUID) -> Rule:
-    return _one(queries.rules_visible_to(_staff(request)), pk, "rule")
+    return one(queries.rules_visible_to(_staff(request)), pk, "rule")
 
 
 def _saved(rule: Rule, body: RetentionRuleIn, user: User) -> Rule:
@@ -188,7 +185,7 @@ def add_hold(request: HttpRequest, body: HoldIn) -> Any:
 )
 def end_hold(request: HttpRequest, pk: UUID) -> Any:
     """End a hold: what is past its time goes with the next run. The audit log keeps that it was held."""
-    actions.end_hold(_one(queries.holds_visible_to(_staff(request)), pk, "hold"), by=asker(request))
+    actions.end_hold(one(queries.holds_visible_to(_staff(request)), pk, "hold"), by=asker(request))
     return Status(204, None)
 
 
@@ -216,11 +213,4 @@ def get_statement(request: HttpRequest, pk: UUID) -> Any:
 
 
 def _run(request: HttpRequest, pk: UUID) -> Run:
-    return _one(queries.visible_to(_staff(request)), pk, "run")
-
-
-def _one(rows: QuerySet[Row], pk: UUID, noun: str) -> Row:
-    found = rows.filter(pk=pk).first()
-    if found is None:
-        raise HttpError(404, f"There is no such {noun}.")
-    return found
+    return one(queries.visible_to(_staff(request)), pk, "run")

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Path, Query, Router, Schema, Status
-from ninja.errors import HttpError
 from pydantic import ConfigDict, Field
 
 from atalaya.apps.events.models import Rule
@@ -19,7 +18,7 @@ from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, api_auth, asker
 from atalaya.core.errors import BadInput, NotAllowed
 from atalaya.core.store.ask import Problem
-from atalaya.web.paging import ListOf, Paging, page
+from atalaya.web.paging import ListOf, Paging, one, page
 
 router = Router(tags=["rules"], auth=api_auth.needing(Right.READ_EVENTS))
 WRITING = api_auth.needing(Right.READ_EVENTS, Right.WRITE_FEEDS)
@@ -149,10 +148,7 @@ def _staff(request: HttpRequest) -> User:
 
 
 def _found(request: HttpRequest, pk: UUID) -> Rule:
-    rule = queries.in_table(_staff(request)).filter(pk=pk).first()
-    if rule is None:
-        raise HttpError(404, "There is no such rule.")
-    return rule
+    return one(queries.in_table(_staff(request)), pk, "rule")
 
 
 def _out(rule: Any) -> dict[str, Any]:
