@@ -83,6 +83,20 @@ def test_it_sends_a_signed_notice_that_gpg_verifies(told: World, see: See, box: 
     assert not any(one.endswith((b" ", b"\t")) or one.startswith(b"From ") for one in data.split(b"\r\n"))
 
 
+def test_it_signs_for_a_team_whose_name_has_accents(
+    told: World, see: See, box: Postbox, ring: Gpg
+) -> None:
+    Team.objects.update_or_create(state_id="TT", own=True, defaults={"name": "Équipe de l’Île"})
+    see(line("192.0.2.1"))
+    send_all()
+    assert only().status == Status.SENT
+    data, signature = signed_parts(box.accepted[0])
+    ring.take(keys.public_key("TT"))
+    assert "Équipe de l’Île" in keys.user_id_of("TT")
+    assert_signed_by_us(ring.verify(data, signature))
+    assert all(byte < 128 for byte in data)
+
+
 def test_it_says_in_the_headers_what_machines_want_to_know(
     told: World, see: See, box: Postbox, settings: Any
 ) -> None:

@@ -29,7 +29,7 @@ class Registry:
 
 @pytest.fixture(scope="session")
 def armored() -> list[str]:
-    names = ("Ana <ana@port.example>", "Bob <bob@power.example>")
+    names = ("Ana Benítez <ana@port.example>", "Bob <bob@power.example>")
     return [openpgp.certificate_of(openpgp.generate(name)) for name in names]
 
 

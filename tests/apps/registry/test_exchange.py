@@ -268,7 +268,7 @@ def test_it_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_keeps_certificates_by_fingerprint(world: World) -> None:
-    armored = openpgp.certificate_of(openpgp.generate("Ana <ana@example.org>"))
+    armored = openpgp.certificate_of(openpgp.generate("Ana Benítez <ana@example.org>"))
     text = "record,organisation,contact,email,certificate\ncontact,Port Authority,Ana,ana@example.org,{}\n"
     fingerprint = openpgp.inspect(armored, at=timezone.now()).fingerprint
     assert only_problem(dry(world, text.format(fingerprint)))[1] == "certificate"

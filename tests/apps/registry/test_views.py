@@ -291,6 +291,7 @@ def test_it_keeps_certificates(world: World, registry: Registry, armored: list[s
     answer = client.get(address("certificate_file", registry.port_certificate.pk))
     assert answer["Content-Type"] == "application/pgp-keys"
     assert answer.content.startswith(b"-----BEGIN PGP PUBLIC KEY BLOCK-----")
+    assert "Ana Benítez" in answer.content.decode()
     assert client.get(address("all_certificates")).content.count(b"BEGIN PGP PUBLIC") == 1
     assert client.post(address("remove_certificate", registry.port_certificate.pk)).status_code == 302
     registry.port_contact.refresh_from_db()

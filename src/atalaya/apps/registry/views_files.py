@@ -48,7 +48,7 @@ def certificate(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 def certificate_file(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The armored certificate as a file."""
     row = get_object_or_404(queries.certificates_visible_to(asker(request)), pk=pk)
-    return _file(row.armored.encode("ascii"), "application/pgp-keys", f"{row.fingerprint}.asc")
+    return _file(row.armored.encode(), "application/pgp-keys", f"{row.fingerprint}.asc")
 
 
 @needs(Right.READ_REGISTRY)

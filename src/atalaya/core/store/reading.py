@@ -150,13 +150,15 @@ def _by_time(root: Path, files: pl.DataFrame, question: Question, wanted: list[s
     """Day after day, more days at a time the longer nothing is found, until the page is full."""
     by, descending = _sorting(question)
     days = files["day"].unique().sort(descending=descending[0]).to_list()
-    needed, found, step = question.offset + question.limit, [scan(root, []).select(wanted).collect()], 1
+    needed, step, found = question.offset + question.limit, 1, list[pl.DataFrame]()
     while days and needed > 0:
         now, days, step = days[:step], days[step:], step * 4
         some = answers(root, files.filter(pl.col("day").is_in(now)), question).select(wanted)
         part = some.sort(*by, descending=descending).head(needed).collect()
         needed -= part.height
         found.append(part)
+    if not found:
+        return scan(root, []).select(wanted).collect()
     return pl.concat(found).slice(question.offset, question.limit)
 
 

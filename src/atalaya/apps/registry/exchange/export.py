@@ -33,7 +33,7 @@ def certificates(held: QuerySet[Certificate]) -> bytes:
     """The armored certificates, one behind the other: the companion of the CSV, which names them by fingerprint."""
     return "\n".join(
         certificate.armored.strip() + "\n" for certificate in held.order_by("fingerprint")
-    ).encode("ascii")
+    ).encode()
 
 
 def _family(organisation: Organisation) -> Iterator[list[str]]:
