@@ -83,9 +83,7 @@ def test_it_sends_a_signed_notice_that_gpg_verifies(told: World, see: See, box: 
     assert not any(one.endswith((b" ", b"\t")) or one.startswith(b"From ") for one in data.split(b"\r\n"))
 
 
-def test_it_signs_for_a_team_whose_name_has_accents(
-    told: World, see: See, box: Postbox, ring: Gpg
-) -> None:
+def test_it_signs_for_a_team_whose_name_has_accents(told: World, see: See, box: Postbox, ring: Gpg) -> None:
     Team.objects.update_or_create(state_id="TT", own=True, defaults={"name": "Équipe de l’Île"})
     see(line("192.0.2.1"))
     send_all()

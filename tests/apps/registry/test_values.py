@@ -171,3 +171,11 @@ def test_it_knows_who_is_at_work() -> None:
     assert at_work("Sa-Mo 00:00-24:00", "UTC", datetime(2026, 11, 22, 23, 59, tzinfo=UTC))
     assert at_work("24/7", "UTC", monday)
     assert at_work("", "UTC", monday)
+
+
+def test_networks_stand_in_the_order_of_their_addresses() -> None:
+    found = [
+        ("prefix", "192.0.2.0/24"), ("prefix", "192.0.2.0/28"), ("prefix", "192.0.2.16/28"), ("prefix", "192.0.2.104/29"),
+        ("prefix", "2001:db8::/32"), ("asn", "AS900"), ("asn", "AS64500"), ("domain", "example.org"),
+    ]  # fmt: skip
+    assert sorted(found[::-1], key=lambda network: values.rank(*network)) == found

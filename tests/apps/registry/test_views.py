@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import URLPattern, reverse
 from tests.apps.registry.conftest import Registry
 from tests.world import World
 
-from atalaya.apps.registry import actions, exchange, queries, urls
+from atalaya.apps.registry import actions, exchange, queries, urls, values
 from atalaya.apps.registry.models import Contact, ImportPlan, Membership, Network, Organisation, Team
 
 LISTS = (
@@ -422,3 +425,18 @@ def test_it_does_not_repeat_the_organisation_in_every_row_of_its_own_lists(world
     assert 'data-label="Organisation"' not in client.get(where).content.decode()
     head = client.get(where, {"format": "csv"}).getvalue().decode().splitlines()[0]  # type: ignore[attr-defined]
     assert "organisation" in head
+
+
+def test_it_lists_networks_in_the_order_of_their_addresses(world: World, registry: Registry) -> None:
+    for value in ("192.0.2.104/29", "192.0.2.16/28"):
+        actions.save_network(Network(organisation=world.port, value=value), by=None)
+    page = world.client(world.handler).get(address("networks")).content.decode()
+    places = [page.index(f">{value}<") for value in ("192.0.2.0/24", "192.0.2.16/28", "192.0.2.104/29")]
+    assert places == sorted(places)
+
+
+def test_networks_of_before_get_their_place(world: World, registry: Registry) -> None:
+    Network.objects.update(rank="")
+    import_module("atalaya.apps.registry.migrations.0003_network_rank").fill(apps, None)
+    assert Network.objects.get(value="192.0.2.0/24").rank == values.rank("prefix", "192.0.2.0/24")
+    assert not Network.objects.filter(rank="").exists()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import copy
 from datetime import date
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from atalaya.apps.portal.models import Proposal
@@ -31,7 +32,7 @@ def fresh_row(kind: str, organisation: Organisation) -> Row:
     """An empty row of the organisation."""
     if kind == Proposal.Kind.NETWORK:
         return Network(organisation=organisation, kind="", source="owner")
-    return Contact(organisation=organisation)
+    return Contact(organisation=organisation, timezone=settings.CONFIG.node.timezone)
 
 
 def values_of(row: Row) -> dict[str, str]:

@@ -45,7 +45,7 @@ def ours(request: HttpRequest) -> HttpResponse:
     rows = [
         {
             "organisation": place,
-            "networks": list(networks.filter(organisation=place).order_by("kind", "value")[:ROWS]),
+            "networks": list(networks.filter(organisation=place).order_by("rank")[:ROWS]),
             "contacts": list(contacts.filter(organisation=place).order_by("priority", "name")[:ROWS]),
         }
         for place in places

@@ -141,9 +141,9 @@ def remove_contact(request: HttpRequest, pk: UUID) -> Any:
 
 @router.get("networks", response=ListOf[NetworkOut], summary="List networks")
 def networks(request: HttpRequest, filters: Query[NetworkQuery], paging: Query[Paging]) -> Any:
-    """Networks, by value. `q` finds what holds an address, too."""
+    """Networks: prefixes by address, AS numbers, domains. `q` finds what holds an address, too."""
     found = _filtered(NETWORKS, request, queries.networks_visible_to(asker(request)))
-    return page(request, found, ("value", "pk"), paging, network_out)
+    return page(request, found, ("rank", "pk"), paging, network_out)
 
 
 @router.post("networks", response={201: NetworkOut}, auth=writing, summary="Add a network")

@@ -109,7 +109,10 @@ def _conflicts(scope: Scope, _state: tuple[object, ...]) -> tuple[Conflict, ...]
         inside(scope, "organisation__state", "organisation"), organisation__active=True
     )
     return tuple(
-        sorted(find_conflicts(held.iterator()), key=lambda conflict: conflict.kind != ConflictKind.SAME)
+        sorted(
+            find_conflicts(held.order_by("rank").iterator()),
+            key=lambda conflict: conflict.kind != ConflictKind.SAME,
+        )
     )
 
 

@@ -150,7 +150,7 @@ CONTACTS = Listing(
 NETWORKS = Listing(
     name="networks",
     columns=(
-        Column("value", _("Network"), link=_page("network"), sort="value", kind="code"),
+        Column("value", _("Network"), link=_page("network"), sort="rank", kind="code"),
         Column("kind", _("Kind"), "get_kind_display", sort="kind", minor=True),
         Column("organisation", _("Organisation"), "organisation.name", link=_page("organisation", "organisation_id"), sort="organisation__name"),
         Column("valid_from", _("Valid from"), kind="date", sort="valid_from"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+
+from atalaya.apps.registry import values
 
 
 class State(models.Model):
@@ -246,6 +249,16 @@ class Contact(models.Model):
         return f"{self.name} <{self.email}>" if self.email else self.name
 
 
+class Rank(models.CharField):  # type: ignore[type-arg]
+    """The `values.rank` of a network, kept beside it: a database does not sort addresses as numbers."""
+
+    def pre_save(self, model_instance: Any, add: bool) -> str:
+        """What is written: always what the row itself says."""
+        rank = values.rank(model_instance.kind, model_instance.value)
+        setattr(model_instance, self.attname, rank)
+        return rank
+
+
 class Network(models.Model):
     """An address prefix, an AS number or a domain that belongs to an organisation for a time.
 
@@ -267,9 +280,10 @@ class Network(models.Model):
     valid_to = models.DateField(_("valid to"), null=True, blank=True, help_text=_("The last day."))
     source = models.CharField(_("source"), max_length=80, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    rank = Rank(max_length=254, blank=True, default="", editable=False, db_index=True)
 
     class Meta:
-        ordering = ("kind", "value")
+        ordering = ("rank",)
         indexes = (models.Index(fields=["kind", "value"], name="network_value"),)
         constraints = (
             models.UniqueConstraint(

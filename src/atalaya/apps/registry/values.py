@@ -169,6 +169,15 @@ def supernets(value: str) -> list[str]:
     return [str(net.supernet(new_prefix=length)) for length in lengths]
 
 
+def rank(kind: str, value: str) -> str:
+    """Where a canonical network stands in a list, as text that sorts: prefixes by address (IPv4 first, an outer one before
+    those in it), then AS numbers by number, then domains by name."""
+    if kind == PREFIX:
+        net = ipaddress.ip_network(value)
+        return f"{net.version}{int(net.network_address):032x}{net.prefixlen:03d}"
+    return f"7{int(value.removeprefix('AS')):010d}" if kind == ASN else f"8{value}"
+
+
 def parents(value: str) -> list[str]:
     """The canonical domain `value` and every domain above it that has at least two labels."""
     labels = value.split(".")

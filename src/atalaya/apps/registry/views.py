@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -27,8 +28,10 @@ from atalaya.core.errors import AtalayaError
 from atalaya.web.templatetags.ui import Tab
 
 
-def edit(request: HttpRequest, form: Any, save: Callable[[], Any], title: str, back: str) -> HttpResponseBase:
-    """The page of a form over one row: show it, or write the row and go back to where it is shown."""
+def edit(
+    request: HttpRequest, form: Any, save: Callable[[], Any], title: str, back: str, above: str
+) -> HttpResponseBase:
+    """The page of a form over one row: show it, or write the row and go back to the page `above`, where it is shown."""
     if request.method == "POST" and form.is_valid():
         try:
             save()
@@ -37,7 +40,7 @@ def edit(request: HttpRequest, form: Any, save: Callable[[], Any], title: str, b
         else:
             messages.success(request, _("The changes are kept."))
             return redirect(back)
-    return render(request, "registry/form.html", {"form": form, "title": title, "back": back})
+    return render(request, "registry/form.html", {"form": form, "title": title, "back": back, "above": above})
 
 
 def remove(request: HttpRequest, act: Callable[[], None], back: str, failed: str) -> HttpResponse:
@@ -142,9 +145,8 @@ def add_organisation(request: HttpRequest) -> HttpResponseBase:
     row = Organisation(state=_home(user)) if _home(user) else Organisation()
     form = OrganisationForm(request.POST or None, instance=row, user=user)
     back = reverse("registry:organisations")
-    return edit(
-        request, form, lambda: actions.save_organisation(row, by=user), _("Add an organisation"), back
-    )
+    title, above = _("Add an organisation"), _("Organisations")
+    return edit(request, form, lambda: actions.save_organisation(row, by=user), title, back, above)
 
 
 @needs(Right.WRITE_REGISTRY)
@@ -152,11 +154,10 @@ def edit_organisation(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """Change an organisation."""
     user = asker(request)
     row = get_object_or_404(queries.visible_to(user), pk=pk)
+    title, above = _("Change the organisation"), row.name
     form = OrganisationForm(request.POST or None, instance=row, user=user)
     back = reverse("registry:organisation", args=[pk])
-    return edit(
-        request, form, lambda: actions.save_organisation(row, by=user), _("Change the organisation"), back
-    )
+    return edit(request, form, lambda: actions.save_organisation(row, by=user), title, back, above)
 
 
 @needs(Right.WRITE_REGISTRY)
@@ -190,7 +191,9 @@ def add_contact(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """Add a contact to an organisation."""
     user = asker(request)
     owner = get_object_or_404(queries.visible_to(user), pk=pk)
-    return _contact_form(request, Contact(organisation=owner), _("Add a contact"))
+    return _contact_form(
+        request, Contact(organisation=owner, timezone=settings.CONFIG.node.timezone), _("Add a contact")
+    )
 
 
 @needs(Right.WRITE_REGISTRY)
@@ -210,6 +213,7 @@ def _contact_form(request: HttpRequest, row: Contact, title: str) -> HttpRespons
         lambda: actions.save_contact(row, by=user, armored=form.cleaned_data["armored"]),
         title,
         back,
+        row.organisation.name,
     )
 
 
@@ -262,7 +266,7 @@ def _network_form(request: HttpRequest, row: Network, title: str) -> HttpRespons
     user = asker(request)
     form = NetworkForm(request.POST or None, instance=row, user=user)
     back = reverse("registry:organisation_networks", args=[row.organisation_id])
-    return edit(request, form, lambda: actions.save_network(row, by=user), title, back)
+    return edit(request, form, lambda: actions.save_network(row, by=user), title, back, row.organisation.name)
 
 
 @needs(Right.WRITE_REGISTRY)
@@ -352,20 +356,19 @@ def team(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 @needs(Right.WRITE_REGISTRY)
 def add_team(request: HttpRequest) -> HttpResponseBase:
     """Add a team."""
-    home = _home(asker(request))
-    return _team_form(
-        request, Team(state=home) if home else Team(), _("Add a team"), reverse("registry:teams")
-    )
+    home, zone = _home(asker(request)), settings.CONFIG.node.timezone
+    row = Team(state=home, timezone=zone) if home else Team(timezone=zone)
+    return _team_form(request, row, _("Add a team"), reverse("registry:teams"), _("Teams"))
 
 
 @needs(Right.WRITE_REGISTRY)
 def edit_team(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """Change a team."""
     row = get_object_or_404(queries.teams_visible_to(asker(request)), pk=pk)
-    return _team_form(request, row, _("Change the team"), reverse("registry:team", args=[pk]))
+    return _team_form(request, row, _("Change the team"), reverse("registry:team", args=[pk]), row.name)
 
 
-def _team_form(request: HttpRequest, row: Team, title: str, back: str) -> HttpResponseBase:
+def _team_form(request: HttpRequest, row: Team, title: str, back: str, above: str) -> HttpResponseBase:
     user = asker(request)
     form = TeamForm(request.POST or None, instance=row, user=user)
     return edit(
@@ -374,6 +377,7 @@ def _team_form(request: HttpRequest, row: Team, title: str, back: str) -> HttpRe
         lambda: actions.save_team(row, by=user, armored=form.cleaned_data["armored"]),
         title,
         back,
+        above,
     )
 
 

@@ -76,6 +76,7 @@ def add_certificates(request: HttpRequest) -> HttpResponseBase:
         lambda: actions.save_certificates(form.cleaned_data["armored"], by=user),
         _("Add keys"),
         back,
+        _("Keys"),
     )
 
 
@@ -112,7 +113,7 @@ def add_member(request: HttpRequest) -> HttpResponseBase:
         given = form.cleaned_data
         actions.add_member(given["person"], by=user, team=given["team"], organisation=given["organisation"])
 
-    return edit(request, form, save, _("Add a membership"), reverse("registry:members"))
+    return edit(request, form, save, _("Add a membership"), reverse("registry:members"), _("Memberships"))
 
 
 @needs(Right.MANAGE_PEOPLE)

@@ -26,8 +26,8 @@ from atalaya.core.draw.chart import (
 
 SIZE = 12
 """Pixels of one em where no style sheet says otherwise."""
-WIDE, NARROW = 68.0, 24.0
-"""Widths in em at which the labels below a histogram are laid out: a page, and a telephone."""
+WIDE, NARROW = 58.0, 24.0
+"""Widths in em at which the labels below a histogram are laid out: a column of a page, and a telephone."""
 SIGN = 0.56
 """Width of one sign in em, about."""
 HEIGHT = 17.0

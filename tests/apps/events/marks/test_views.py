@@ -60,8 +60,9 @@ def test_it_says_why_a_word_cannot_be_taken(owned: World, findings: list[Finding
     assert client.post("/events/findings/mark/", form).status_code == 302
 
 
-def test_it_does_not_lead_to_another_node(owned: World, findings: list[Finding]) -> None:
-    form = {"finding": str(findings[0].pk), "kind": "solved", "back": "https://evil.example/"}
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example/", "people:me", "{{7*7}}"])
+def test_it_does_not_lead_to_another_node(owned: World, findings: list[Finding], back: str) -> None:
+    form = {"finding": str(findings[0].pk), "kind": "solved", "back": back}
     answer = owned.client(owned.member).post("/events/findings/mark/", form)
     assert answer["Location"] == f"/events/findings/{findings[0].pk}/"
 

@@ -62,7 +62,10 @@ def _chosen(request: HttpRequest, keys: list[str]) -> list[Finding]:
 
 def _back(request: HttpRequest, wanted: str, found: list[Finding]) -> str:
     """Where to go afterwards: where the person came from, if that is a page of this node."""
-    if wanted and url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()):
+    # Beginning with a slash, so that no word is taken for the name of a page.
+    if wanted.startswith("/") and url_has_allowed_host_and_scheme(
+        wanted, {request.get_host()}, request.is_secure()
+    ):
         return wanted
     if len(found) == 1:
         return reverse("events:finding", args=[found[0].pk])

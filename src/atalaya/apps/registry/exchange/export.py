@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
 from django.db.models import Prefetch, QuerySet
@@ -58,14 +57,6 @@ def _cells(record: str, organisation: Organisation, row: Row, **pointers: str) -
     return [cells.get(name, "") for name in HEADER]
 
 
-def _order(network: Network) -> tuple[object, ...]:
+def _order(network: Network) -> tuple[str, str, str]:
     """Prefixes by address (IPv4 first), AS numbers by number, then domains."""
-    rank: tuple[int, int, int, str]
-    if network.kind == Network.Kind.PREFIX:
-        net = ipaddress.ip_network(network.value)
-        rank = (net.version, int(net.network_address), net.prefixlen, "")
-    elif network.kind == Network.Kind.ASN:
-        rank = (7, int(network.value.removeprefix("AS")), 0, "")
-    else:
-        rank = (8, 0, 0, network.value)
-    return (*rank, network.valid_from.isoformat() if network.valid_from else "", str(network.pk))
+    return network.rank, network.valid_from.isoformat() if network.valid_from else "", str(network.pk)
