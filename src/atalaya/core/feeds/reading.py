@@ -17,6 +17,7 @@ from atalaya.core.formats import cef, comments, csv, fields, jsonlines, open_fee
 from atalaya.core.formats.batch import Batch
 from atalaya.core.formats.opening import Truncated
 from atalaya.core.formats.shape import Shape
+from atalaya.core.formats.text import text_of
 
 BLANK = b"\xef\xbb\xbf \t\r\n["
 """What may stand before the first object of a JSON file."""
@@ -93,7 +94,7 @@ def seen(stream: BufferedIOBase) -> list[tuple[str, list[str]]]:
         return [("jsonlines", keys), ("json", keys)]
     if first.startswith(b"<"):
         return [("xml", [xml.root(start)])]
-    told = [text for text in start[: limits.CELL_CHARS].decode(errors="replace").splitlines() if text.strip()]
+    told = [text for text in text_of(start[: limits.CELL_CHARS]).splitlines() if text.strip()]
     if any(text.find(cef.START) in range(200) for text in told[:1]):
         return [("cef", list(cef.HEAD))]
     if told and fields.LINE.fullmatch(told[0]):

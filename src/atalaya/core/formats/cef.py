@@ -11,6 +11,7 @@ from atalaya.core.formats import jsonlines, reasons
 from atalaya.core.formats.batch import Batch
 from atalaya.core.formats.blocks import LineBlocks
 from atalaya.core.formats.jsonlines import Item
+from atalaya.core.formats.text import text_of
 
 HEAD = ("version", "device_vendor", "device_product", "device_version", "signature", "name", "severity")
 START = "CEF:"
@@ -39,10 +40,7 @@ def _items(stream: BufferedIOBase) -> Iterator[Item]:
 
 def _item(line: bytes) -> Item:
     raw = jsonlines.shown(line[: 4 * limits.REJECT_RAW_CHARS])
-    try:
-        text = line.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        return None, reasons.UTF8, raw
+    text = text_of(line, "utf-8-sig").strip()
     at = text.find(START)
     cells = _bars(text[at + len(START) :]) if at >= 0 else []
     if len(cells) != len(HEAD) + 1:

@@ -17,6 +17,7 @@ from atalaya.core.formats.batch import ROW, Batch
 from atalaya.core.formats.blocks import Lines
 from atalaya.core.formats.opening import Truncated
 from atalaya.core.formats.shape import Shape
+from atalaya.core.formats.text import text_of
 
 HEAD_LINES = 1000
 """Comment lines before the first row."""
@@ -84,7 +85,7 @@ class Uncommented:
                 self._back = self._cleaned(line)
                 break
             if line.strip():
-                found.append(self._cleaned_text(line).decode(errors="replace").strip("\r\n"))
+                found.append(text_of(self._cleaned_text(line)).strip("\r\n"))
         return found
 
     def read1(self, size: int, /) -> bytes:

@@ -21,6 +21,7 @@ from atalaya.core.formats.blocks import Block, LineBlocks
 from atalaya.core.formats.lenient import Lenient, OddLines
 from atalaya.core.formats.opening import Truncated
 from atalaya.core.formats.quoting import Lines, Positions, look
+from atalaya.core.formats.text import text_of
 
 BOM = b"\xef\xbb\xbf"
 
@@ -67,10 +68,7 @@ def header(line: bytes, delimiter: str = ",") -> list[str]:
     """
     if line.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BadInput("The file is UTF-16 text.", advice="Save it as UTF-8.")
-    try:
-        text = line.removeprefix(BOM).decode()
-    except UnicodeDecodeError as error:
-        raise BadInput("The first line is not UTF-8 text.", advice="Save the file as UTF-8.") from error
+    text = text_of(line.removeprefix(BOM))
     if "\0" in text:
         raise BadInput("The first line has a NUL byte.", advice="This is not a CSV file.")
     if len(line) > limits.LINE_BYTES:
@@ -118,7 +116,7 @@ class _Reader:
         return self._one_reject(reasons.TRUNCATED, tail)
 
     def _one_reject(self, reason: str, raw: bytes) -> Batch:
-        reject = Reject(self._row, "", reason, raw.decode(errors="replace"))
+        reject = Reject(self._row, "", reason, text_of(raw))
         self._row += 1
         return Batch(pl.DataFrame(schema={**self._schema, ROW: pl.Int64()}), rejects_table([reject]))
 

@@ -16,6 +16,7 @@ from atalaya.core.errors import BadInput, TooLarge
 from atalaya.core.formats import jsonlines
 from atalaya.core.formats.batch import Batch
 from atalaya.core.formats.opening import Truncated
+from atalaya.core.formats.text import text_of
 
 LINE = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,79})[ \t]*:(?:[ \t]+(.*)|[ \t]*)")
 
@@ -28,7 +29,7 @@ def read(stream: BufferedIOBase, *, columns: Collection[str], first_row: int = 1
         raise BadInput("The report is damaged or ends too early.", advice="Send it again.") from error
     if len(data) > limits.LINE_BYTES:
         raise TooLarge(f"The report is longer than {limits.LINE_BYTES} bytes.")
-    text = data.decode("utf-8-sig", errors="replace")
+    text = text_of(data, "utf-8-sig")
     row = names(text)
     if not row:
         raise BadInput("The report has no line of a name and a value.", advice="Choose another feed.")

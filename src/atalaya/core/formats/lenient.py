@@ -12,6 +12,7 @@ import numpy as np
 from atalaya.core import limits
 from atalaya.core.formats import reasons
 from atalaya.core.formats.quoting import Lines
+from atalaya.core.formats.text import text_of
 
 csv.field_size_limit(limits.LINE_BYTES)
 
@@ -121,10 +122,7 @@ def _text(line: bytes) -> tuple[str | None, str]:
         return None, reasons.LONG_ROW.format(limit=limits.LINE_BYTES)
     if b"\0" in line:
         return None, reasons.NUL
-    try:
-        return line.decode(), ""
-    except UnicodeDecodeError:
-        return None, reasons.UTF8
+    return text_of(line), ""
 
 
 class OddLines:
@@ -155,7 +153,7 @@ class OddLines:
         """The start of line number `at` as text."""
         start = int(self._lines.starts[at])
         end = min(int(self._lines.ends[at]), start + 4 * limits.REJECT_RAW_CHARS)
-        return self._data[start:end].decode(errors="replace").rstrip("\r")
+        return text_of(self._data[start:end]).rstrip("\r")
 
     def _from(self, at: int) -> Iterator[bytes]:
         starts, ends = self._lines.starts, self._lines.ends

@@ -15,10 +15,12 @@ from atalaya.core import limits
 from atalaya.core.formats import reasons
 from atalaya.core.formats.batch import ROW, Batch, Reject, rejects_table
 from atalaya.core.formats.blocks import Block, LineBlocks
+from atalaya.core.formats.text import text_of
 
 VALUE, COMMENT = "value", "comment"
 BLOCK_BYTES = 2 * limits.MIB
 SIGNS = "#;/"
+LONG = reasons.LONG_CELL.format(limit=limits.CELL_CHARS)
 NO_ROW = r"^(?:[#;].*|//.*)?$"
 
 
@@ -32,7 +34,7 @@ def read(stream: BufferedIOBase, *, first_row: int = 1) -> Iterator[Batch]:
         if batch.rows.height or batch.rejects.height:
             yield batch
     if blocks.cut_off is not None:
-        raw = blocks.cut_off.decode(errors="replace")
+        raw = text_of(blocks.cut_off)
         yield Batch(
             _table(pl.Series([], dtype=pl.String())), rejects_table([Reject(row, "", reasons.TRUNCATED, raw)])
         )
@@ -40,50 +42,25 @@ def read(stream: BufferedIOBase, *, first_row: int = 1) -> Iterator[Batch]:
 
 def _batch(block: Block, first_row: int) -> Batch:
     """The rows of one block, numbered, and those that cannot be read."""
-    try:
-        lines = pl.Series(block.data.decode("utf-8-sig").split("\n"), dtype=pl.String())
-        bad = pl.Series([False]).new_from_index(0, len(lines))
-    except UnicodeDecodeError:
-        pieces = block.data.split(b"\n")
-        lines = pl.Series([piece.decode(errors="replace") for piece in pieces], dtype=pl.String())
-        bad = pl.Series([not _is_text(piece) for piece in pieces])
+    lines = pl.Series(text_of(block.data, "utf-8-sig").split("\n"), dtype=pl.String())
     lines = lines.str.strip_chars()
-    there = ~lines.str.contains(NO_ROW)
-    lines, bad = lines.filter(there), bad.filter(there)
+    lines = lines.filter(~lines.str.contains(NO_ROW))
     rows = pl.int_range(first_row, first_row + len(lines), eager=True)
-    long, nul = lines.str.len_chars() > limits.CELL_CHARS, lines.str.contains("\0", literal=True)
-    rejects = (
-        [
-            Reject(row, "", _why(is_bad, is_nul), text)
-            for row, text, is_bad, is_nul, odd in zip(rows, lines, bad, nul, bad | long | nul, strict=True)
-            if odd
-        ]
-        if (bad | long | nul).any()
-        else []
-    )
+    nul = lines.str.contains("\0", literal=True)
+    odd = nul | (lines.str.len_chars() > limits.CELL_CHARS)
+    rejects = [
+        Reject(row, "", reasons.NUL if is_nul else LONG, text)
+        for row, text, is_nul in zip(rows.filter(odd), lines.filter(odd), nul.filter(odd), strict=True)
+    ]
     if block.long_line is not None:
-        raw = block.long_line.decode(errors="replace")
+        raw = text_of(block.long_line)
         rejects.append(
             Reject(first_row + len(lines), "", reasons.LONG_ROW.format(limit=limits.LINE_BYTES), raw)
         )
-    good = ~(bad | long | nul)
+    good = ~odd
     return Batch(
         _table(lines.filter(good)).with_columns(rows.filter(good).alias(ROW)), rejects_table(rejects)
     )
-
-
-def _why(is_bad: bool, is_nul: bool) -> str:
-    if is_bad:
-        return reasons.UTF8
-    return reasons.NUL if is_nul else reasons.LONG_CELL.format(limit=limits.CELL_CHARS)
-
-
-def _is_text(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _table(lines: pl.Series) -> pl.DataFrame:
