@@ -195,7 +195,17 @@ def test_it_processes_a_failed_file_again_with_the_right_feed(owned: World, take
 def test_it_tries_a_failed_file_again_when_it_is_sent_with_a_feed(owned: World, take: Take) -> None:
     body = b'{"x": 1}\n' + jsonl([line("192.0.2.7")])
     assert take(body, name="what.bin").status == "failed"
-    assert take(body, name="what.bin", feed="intelmq-json").status == "done"
+    options: Any = {
+        "by": None,
+        "state": "TT",
+        "name": "what.bin",
+        "channel": "upload",
+        "feed": "intelmq-json",
+    }
+    row, something = actions.receive(body, **options)
+    assert something, "a caller says that something came of it"
+    assert actions.process(row.pk).status == "done"
+    assert not actions.receive(body, **options)[1]
 
 
 def test_it_refuses_an_unknown_feed(owned: World) -> None:

@@ -48,7 +48,8 @@ def receive(
     source: Path | BinaryIO | bytes, *, by: User | None, state: str, name: str, channel: str,
     feed: str = "", most: int = limits.FEED_FILE_BYTES,
 ) -> tuple[Ingest, bool]:  # fmt: skip
-    """Keep a feed file and ask for its processing. Returns its row, and whether the file is new to this state.
+    """Keep a feed file and ask for its processing. Returns its row, and whether there is something to do: a file that is
+    new to this state, or one that is tried again.
 
     `state` is the code of the receiving team's state, `name` the file's name for people, `feed` the code of a feed
     or empty to find out. A file that came before is not kept twice; if it failed then and a feed is given now, it is
@@ -74,9 +75,10 @@ def receive(
                 target=ingest,
                 detail={"name": ingest.name, "sha256": kept.sha256},
             )
-    if not created and feed and ingest.status == Failed:
+    again = not created and bool(feed) and ingest.status == Failed
+    if again:
         try_again(ingest, by=by, feed=feed)
-    return ingest, created
+    return ingest, created or again
 
 
 @contextmanager
