@@ -89,3 +89,21 @@ def test_it_gives_the_sheet_to_members_and_their_team_alone(owned: World, findin
         assert "text/html" in answer["Content-Type"] and "Port Authority" not in answer.content.decode()
     asked["month"] = "1066-10-01"
     assert "text/html" in owned.client(owned.member).get("/portal/report/", asked)["Content-Type"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Ministerio de Educación, Cultura, Ciencia y Tecnología e Innovación de San Telmo",) * 2,
+        ("W" * 200, "W" * 20),
+    ],
+)
+def test_it_keeps_a_long_name_beside_the_marking(
+    owned: World, findings: list[Finding], tmp_path: Path, name: str, shown: str
+) -> None:
+    owned.port.name = name
+    owned.port.save()
+    pdf = report.as_pdf(report.gather(owned.member, owned.port, this_month()))
+    text = words_of(pdf, tmp_path)
+    assert shown in text
+    assert len(name) < 100 or name not in text, "nothing runs out of the paper"

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import simpleSplit
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from atalaya.apps.events.classes import SEVERITY_NAMES, class_name
@@ -157,6 +158,8 @@ NIGHT, LAMP, PAGE = (HexColor(code) for code in ("#0b2434", "#f4b63f", "#f3f6f8"
 SEVERITY = {5: "#b04a52", 4: "#d48a13", 3: "#9a7b4f", 2: "#0e6f95", 1: "#47b0ba", 0: "#8596a3"}
 WIDTH, HEIGHT = A4
 EDGE = 42
+NAME_SIZES = (19.0, 16.5, 14.0, 12.0, 10.5)
+"""Sizes of the organisation's name: the largest in which it fits."""
 ROOM = WIDTH - 2 * EDGE
 
 
@@ -189,7 +192,7 @@ class Sheet:
         self.canvas.setFont(font, size)
         for line in found:
             self.top -= size * leading
-            self.canvas.drawString(x, self.top, line)
+            self.canvas.drawString(x, self.top, _cut(line, font, size, width))
 
     def heading(self, words: str) -> None:
         self.top -= 13
@@ -200,6 +203,14 @@ class Sheet:
         self.canvas.setFillColor(colour)
         self.canvas.setFont(BOLD if bold else PLAIN, size)
         self.canvas.drawRightString(WIDTH - EDGE, self.top, words)
+
+
+def _cut(line: str, font: str, size: float, width: float) -> str:
+    """The line, or as much of it as there is room for: a word alone can be too long for any line."""
+    if stringWidth(line, font, size) <= width:
+        return line
+    room = next(n for n in range(len(line) - 1, -1, -1) if stringWidth(line[:n] + "…", font, size) <= width)
+    return line[:room] + "…"
 
 
 def as_pdf(month: Month) -> bytes:
@@ -235,9 +246,10 @@ def _head(sheet: Sheet, month: Month, name: str) -> None:
     canvas.rect(0, HEIGHT - 91, WIDTH, 3, stroke=0, fill=1)
     sheet.top = HEIGHT - 18
     sheet.text(f"{_('Report of the month')} · {name}", size=9.5, colour=HexColor("#c8dae4"), width=ROOM - 90)
-    sheet.text(
-        month.organisation.name, size=19, bold=True, colour=HexColor("#ffffff"), width=ROOM - 90, lines=1
-    )
+    owner, width = month.organisation.name, ROOM - 90
+    size = next((size for size in NAME_SIZES if stringWidth(owner, BOLD, size) <= width), NAME_SIZES[-1])
+    sheet.top -= NAME_SIZES[0] - size
+    sheet.text(owner, size=size, bold=True, colour=HexColor("#ffffff"), width=width, lines=1)
     sheet.top -= 2
     sheet.text(month.team, size=8.5, colour=HexColor("#9db8c7"), lines=1)
     label, box = marking.label(TLP), 74
