@@ -158,8 +158,8 @@ NIGHT, LAMP, PAGE = (HexColor(code) for code in ("#0b2434", "#f4b63f", "#f3f6f8"
 SEVERITY = {5: "#b04a52", 4: "#d48a13", 3: "#9a7b4f", 2: "#0e6f95", 1: "#47b0ba", 0: "#8596a3"}
 WIDTH, HEIGHT = A4
 EDGE = 42
-NAME_SIZES = (19.0, 16.5, 14.0, 12.0, 10.5)
-"""Sizes of the organisation's name: the largest in which it fits."""
+NAME_SIZES, SMALLEST_NAME = (19.0, 16.5, 14.0, 12.0), 11.0
+"""Sizes of the organisation's name: the largest in which it fits into a line, or two lines of the smallest."""
 ROOM = WIDTH - 2 * EDGE
 
 
@@ -247,9 +247,9 @@ def _head(sheet: Sheet, month: Month, name: str) -> None:
     sheet.top = HEIGHT - 18
     sheet.text(f"{_('Report of the month')} · {name}", size=9.5, colour=HexColor("#c8dae4"), width=ROOM - 90)
     owner, width = month.organisation.name, ROOM - 90
-    size = next((size for size in NAME_SIZES if stringWidth(owner, BOLD, size) <= width), NAME_SIZES[-1])
-    sheet.top -= NAME_SIZES[0] - size
-    sheet.text(owner, size=size, bold=True, colour=HexColor("#ffffff"), width=width, lines=1)
+    size = next((size for size in NAME_SIZES if stringWidth(owner, BOLD, size) <= width), SMALLEST_NAME)
+    sheet.top -= max(0.0, NAME_SIZES[0] - size * (1 if size > SMALLEST_NAME else 2))
+    sheet.text(owner, size=size, bold=True, colour=HexColor("#ffffff"), width=width, lines=2)
     sheet.top -= 2
     sheet.text(month.team, size=8.5, colour=HexColor("#9db8c7"), lines=1)
     label, box = marking.label(TLP), 74
