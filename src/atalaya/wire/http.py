@@ -357,7 +357,7 @@ def _judge(answer: http.client.HTTPResponse, host: str) -> None:
     status = answer.status
     if status in (200, 206, 304, 416):
         return
-    said = f"{host} answers {status} {answer.reason[:60]}."
+    said = f"{host} answers {status} {answer.reason[:60]}".rstrip() + "."
     if status in LATER:
         problem = Unreachable(said)
         problem.after = _pause(answer.getheader("Retry-After", ""))

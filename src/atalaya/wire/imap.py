@@ -108,7 +108,7 @@ def mails(
 
 
 def _mail(server: imaplib.IMAP4_SSL, uid: str, line: Line, hosts: Collection[str]) -> Mail:
-    told = _good(server.uid("FETCH", uid, "(RFC822.SIZE)"), "ask for a mail's size")
+    told = _good(server.uid("FETCH", uid, "(RFC822.SIZE)"), "fetch a mail")
     size = re.search(rb"RFC822\.SIZE (\d+)", b" ".join(one for one in told if isinstance(one, bytes)))
     if size is None or int(size[1]) > MAIL_BYTES:
         return Mail(uid, "", problem=f"A mail is larger than {MAIL_BYTES} bytes: take it out of the folder.")
@@ -170,7 +170,7 @@ def _put_away(server: imaplib.IMAP4_SSL, uid: str, move_to: str) -> None:
         _good(server.uid("MOVE", uid, _quoted(move_to)), f"move a mail to {move_to}")
     else:
         # The copy first: killed in between, the mail is there twice, and what is in it is known by its hash.
-        _good(server.uid("COPY", uid, _quoted(move_to)), f"copy a mail to {move_to}")
+        _good(server.uid("COPY", uid, _quoted(move_to)), f"move a mail to {move_to}")
         _good(server.uid("STORE", uid, "+FLAGS", r"(\Seen \Deleted)"), "mark a mail")
         _good(server.expunge(), "remove a mail that was copied")
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from atalaya.apps.collection.models import Run, Source
 from atalaya.apps.collection.usual import Usual
+from atalaya.apps.collection.words import told
 from atalaya.core.draw import sparkline_svg
 from atalaya.web.listing import Column, Empty, Filter, Listing
 from atalaya.web.templatetags import ui
@@ -104,7 +105,7 @@ RUNS = Listing(
         Column("files", _("New files"), kind="number", sort="files"),
         Column("rows", _("Rows"), kind="number", sort="rows"),
         Column("bytes", _("Bytes"), kind="number", sort="bytes", minor=True),
-        Column("message", _("Message")),
+        Column("message", _("Message"), lambda run: told(run.message)),
         Column("finished_at", _("Finished"), kind="time", shown=False),
     ),
     filters=(Filter("result", _("Result"), "choice", choices=Run.Result.choices),),

@@ -18,6 +18,7 @@ from atalaya.apps.collection import actions, gathering, queries
 from atalaya.apps.collection.forms import SourceForm, offered
 from atalaya.apps.collection.listing import NOTHING, RUNS, rows_cell, sources
 from atalaya.apps.collection.models import Source
+from atalaya.apps.collection.words import told
 from atalaya.apps.events.queries import state_of
 from atalaya.apps.events.staff import staff_only
 from atalaya.apps.people.rights import Right, asker, needs
@@ -45,12 +46,13 @@ def source(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """One source: how it does, and its fetches."""
     row = _source(request, pk)
     usual = queries.usual_of([row.pk]).get(row.pk, NOTHING)
+    failed = row.runs.filter(result="failed").first() if row.failures else None
     context = {
         "source": row,
         "usual": usual,
         "rows_cell": rows_cell(usual, row.name),
         "facts": _facts(row),
-        "problem": row.runs.filter(result="failed").first() if row.failures else None,
+        "problem": told(failed.message) if failed else "",
         "files_url": f"{reverse('events:files')}?{urlencode({'feed': row.feed})}" if row.feed else "",
     }
     return RUNS.page(
@@ -144,7 +146,7 @@ def test(request: HttpRequest, pk: UUID) -> HttpResponse:
     try:
         answer = gathering.probe(row, gathering.line(timeout=gathering.PROBE_SECONDS))
     except AtalayaError as error:
-        messages.error(request, str(error))
+        messages.error(request, told(str(error)))
     else:
         messages.success(request, _("It answers: %(answer)s") % {"answer": answer or _("yes")})
     return redirect("collection:source", pk)
