@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from atalaya.apps.events.queries import is_staff
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import asker
+from atalaya.core.errors import NotAllowed
 
 
 def staff_only(request: HttpRequest) -> User:
@@ -15,4 +16,12 @@ def staff_only(request: HttpRequest) -> User:
     user = asker(request)
     if not is_staff(user):
         raise PermissionDenied
+    return user
+
+
+def staff_of_api(request: HttpRequest, what: str) -> User:
+    """The same for the API, whose refusal says what the asker may not see, such as "Rules". Raises NotAllowed."""
+    user = asker(request)
+    if not is_staff(user):
+        raise NotAllowed(f"{what} are for a team's own people.")
     return user

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 from ninja.errors import HttpError
 
-from atalaya.apps.events.queries import is_staff, state_of
+from atalaya.apps.events.queries import state_of
+from atalaya.apps.events.staff import staff_of_api
 from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, api_auth, asker
 from atalaya.apps.registry.cleaning import Problem, Refused
@@ -35,18 +37,11 @@ from atalaya.apps.retention.shapes import (
     run_detail,
     run_out,
 )
-from atalaya.core.errors import NotAllowed
 from atalaya.web.paging import ListOf, Paging, one, page
 
 router = Router(tags=["retention"], auth=api_auth.needing(Right.READ_RECORDS))
+_staff = partial(staff_of_api, what="Rules of retention")
 changing = api_auth.needing(Right.READ_RECORDS, Right.MANAGE_NODE)
-
-
-def _staff(request: HttpRequest) -> User:
-    user = asker(request)
-    if not is_staff(user):
-        raise NotAllowed("Retention is for a team's own people.")
-    return user
 
 
 @router.get("retention", response=PolicyOut, summary="Ask whether the rules are carried out")

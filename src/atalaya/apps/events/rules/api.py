@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,16 +12,17 @@ from ninja import Path, Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from atalaya.apps.events.models import Rule
-from atalaya.apps.events.queries import is_staff, state_of
+from atalaya.apps.events.queries import state_of
 from atalaya.apps.events.rules import actions, examples, exchange, queries, running, trying
+from atalaya.apps.events.staff import staff_of_api
 from atalaya.apps.events.words import problem
-from atalaya.apps.people.models import User
 from atalaya.apps.people.rights import Right, api_auth, asker
-from atalaya.core.errors import BadInput, NotAllowed
+from atalaya.core.errors import BadInput
 from atalaya.core.store.ask import Problem
 from atalaya.web.paging import ListOf, Paging, one, page
 
 router = Router(tags=["rules"], auth=api_auth.needing(Right.READ_EVENTS))
+_staff = partial(staff_of_api, what="Rules")
 WRITING = api_auth.needing(Right.READ_EVENTS, Right.WRITE_FEEDS)
 Id = Annotated[UUID, Path(description="Its identifier.")]
 
@@ -138,13 +140,6 @@ class TrialOut(Schema):
     taken: int
     owners: list[OwnerOut]
     events: list[str]
-
-
-def _staff(request: HttpRequest) -> User:
-    user = asker(request)
-    if not is_staff(user):
-        raise NotAllowed("Rules are for a team's own people.")
-    return user
 
 
 def _found(request: HttpRequest, pk: UUID) -> Rule:

@@ -17,10 +17,11 @@ from atalaya.apps.events import asking, words
 from atalaya.apps.events.classes import class_name
 from atalaya.apps.events.models import Rule
 from atalaya.apps.events.pivots import Pivot, event_rows
-from atalaya.apps.events.queries import is_staff, state_of
+from atalaya.apps.events.queries import state_of
 from atalaya.apps.events.rules import actions, examples, exchange, queries, trying
 from atalaya.apps.events.rules.forms import RuleForm, TableForm
 from atalaya.apps.events.rules.shown import deeds
+from atalaya.apps.events.staff import staff_only
 from atalaya.apps.people.rights import Right, asker, has, needs
 from atalaya.core.errors import AtalayaError, BadInput
 from atalaya.core.store.ask import every
@@ -29,13 +30,8 @@ FILES = 20
 """Files with hits shown of one rule."""
 
 
-def _staff_only(request: HttpRequest) -> None:
-    if not is_staff(asker(request)):
-        raise PermissionDenied
-
-
 def _rule(request: HttpRequest, pk: UUID) -> Rule:
-    _staff_only(request)
+    staff_only(request)
     return get_object_or_404(queries.visible_to(asker(request)), pk=pk)
 
 
@@ -43,7 +39,7 @@ def _rule(request: HttpRequest, pk: UUID) -> Rule:
 @needs(Right.READ_EVENTS)
 def rules(request: HttpRequest) -> HttpResponse:
     """The table in its order, with what each rule did lately; with `?broken=yes` only rules that should work and do not."""
-    _staff_only(request)
+    staff_only(request)
     found = list(queries.with_hits(queries.in_table(asker(request))))
     broken = queries.broken(found)
     rows = [{"place": place, **_row(rule, broken.get(rule.pk))} for place, rule in enumerate(found, 1)]
@@ -76,7 +72,7 @@ def _events_url(rule: Rule) -> str:
 @needs(Right.WRITE_FEEDS)
 def new_rule(request: HttpRequest) -> HttpResponse:
     """Write a rule, try it, and put it at the end of the table."""
-    _staff_only(request)
+    staff_only(request)
     return _edit(request, Rule(state_id=state_of(asker(request)), line=request.GET.get("q", "")[:2000]))
 
 
@@ -175,7 +171,7 @@ def remove(request: HttpRequest, pk: UUID) -> HttpResponse:
 @needs(Right.READ_EVENTS)
 def table(request: HttpRequest) -> HttpResponse:
     """The whole table as a TOML file."""
-    _staff_only(request)
+    staff_only(request)
     found = queries.in_table(asker(request)).filter(state=state_of(asker(request)))
     response = HttpResponse(exchange.written(found), content_type="application/toml; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="rules.toml"'
@@ -186,7 +182,7 @@ def table(request: HttpRequest) -> HttpResponse:
 @needs(Right.WRITE_FEEDS)
 def bring(request: HttpRequest) -> HttpResponse:
     """Take a TOML file as the whole table."""
-    _staff_only(request)
+    staff_only(request)
     user, state = asker(request), state_of(asker(request))
     form = TableForm(request.POST or None, request.FILES or None)
     problems: list[str] = []
