@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,3 +56,24 @@ def test_it_leaves_no_orphans_when_the_supervisor_is_killed(node: Node) -> None:
     node.end()
     assert eventually(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in running))
     assert children(supervisor) == []
+
+
+def test_it_says_that_its_port_is_taken_before_it_prepares_anything(node: Node) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", node.port))
+        other.listen()
+        node.start()
+        assert node.process is not None and node.process.wait(60) != 0
+    assert f"cannot have port {node.port} at 127.0.0.1" in node.log
+    assert "Ready" not in node.log and "Password" not in node.log and "Traceback" not in node.log
+
+
+def test_it_waits_for_a_port_that_becomes_free(node: Node) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", node.port))
+        other.listen()
+        node.start()
+        time.sleep(1.5)
+    node.wait()

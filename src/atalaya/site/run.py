@@ -5,9 +5,11 @@ It imports no Django, so that it stays small: everything heavy happens in child 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +25,7 @@ GRACE_SECONDS = 20.0
 READY_SECONDS = 60.0
 WEB_ALONE_SECONDS = 10.0
 """For so long at most the web server has the machine for itself: the first page comes before background work."""
+PORT_SECONDS = 10.0
 CALM_SECONDS = 60.0
 """A child that ran this long starts again at once; one that ends sooner waits longer each time."""
 
@@ -165,6 +168,7 @@ def up_beside(config: Config) -> int:
 def up(config: Config, *, demo: bool) -> int:
     """Prepare the node and run it until SIGTERM or Ctrl-C. Returns the exit code."""
     lock = hold(config)
+    wait_for_port(config)
     began = time.monotonic()
     web, *workers = children_of(config)
     if failed := prepare(web, demo=demo):
@@ -213,6 +217,41 @@ def hold(config: Config) -> IO[str]:
             advice="Stop it first, or name another folder with ATALAYA_DATA.",
         ) from None
     return lock
+
+
+def wait_for_port(config: Config) -> None:
+    """Return when the web server can have its port, which one that was killed may hold for a moment longer.
+
+    Raises AtalayaError when it cannot have it.
+    """
+    deadline = time.monotonic() + PORT_SECONDS
+    while error := _port_trouble(config):
+        taken = error.errno == errno.EADDRINUSE
+        if not taken or time.monotonic() > deadline:
+            place = f"port {config.web.port} at {config.web.address or 'any address'}"
+            advice = (
+                "Stop what uses it, or choose another one with ATALAYA_WEB_PORT or [web] port."
+                if taken
+                else "Look at [web] address and port."
+            )
+            raise AtalayaError(f"The web server cannot have {place}: {error.strerror}.", advice=advice)
+        time.sleep(0.2)
+
+
+def _port_trouble(config: Config) -> OSError | None:
+    """What keeps the web server from its port; None when nothing does."""
+    try:
+        for family, kind, protocol, _name, place in socket.getaddrinfo(
+            config.web.address or None, config.web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                trial.bind(place)
+    except OSError as error:
+        return error
+    return None
 
 
 def wait_until_ready(config: Config, supervisor: Supervisor) -> bool:
