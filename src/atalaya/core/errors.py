@@ -41,5 +41,14 @@ class Temporary(AtalayaError):
     permanent = False
 
 
+class NoRoom(Temporary):
+    """The disk is full. Whoever tries again does not count this attempt: only a person can help."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no room left on the disk.", advice="Free some: what waits is then done by itself."
+        )
+
+
 class ConfigError(AtalayaError):
     """A setting is unknown or has a bad value: names the key and the allowed ones."""

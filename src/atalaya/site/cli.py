@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from atalaya import __version__
+from atalaya.core import room
 from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 
 COMMANDS = (
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return USAGE
     try:
-        return int(options.run(options))
+        with room.Told():
+            return int(options.run(options))
     except ConfigError as error:
         return _fail(error, USAGE)
     except AtalayaError as error:

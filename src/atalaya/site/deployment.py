@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from atalaya.core import room
 from atalaya.core.engine import cluster
 from atalaya.core.errors import ConfigError
 from atalaya.core.limits import MIB
 from atalaya.site.config import Config
 
-LEAST_FREE_MIB = 1024
 QUIET_MINUTES = 10
 """Periodic jobs come every few minutes: with none for this long, nobody works in the background."""
 ANSWER_SECONDS = 2
@@ -76,8 +75,8 @@ def _data(config: Config) -> Result:
 
 
 def _disk(config: Config) -> Result:
-    free = shutil.disk_usage(config.data if config.data.exists() else config.data.parent).free // MIB
-    if free < LEAST_FREE_MIB:
+    free = room.free(config.data) // MIB
+    if free < room.LEAST_FREE // MIB:
         return Result("disk", "bad", f"Only {free} MiB are free.", "Free some room before feeds are lost.")
     return Result("disk", "good", f"{free // 1024} GiB free")
 

@@ -525,3 +525,15 @@ def test_it_ends_the_process_when_the_schedule_breaks(monkeypatch: pytest.Monkey
     monkeypatch.setattr(actions, "fire_due", broken)
     with pytest.raises(ZeroDivisionError):
         worker.work_and_schedule(threading.Event())
+
+
+def test_it_does_not_count_an_attempt_that_only_lacked_room() -> None:
+    actions.job("tests.note", max_attempts=2)(note).enqueue(what="a")
+    for _ in range(5):
+        Job.objects.update(run_after=timezone.now())
+        held = actions.claim("here:1", lease=LEASE)
+        assert held is not None
+        assert actions.fail(held, "No room.", permanent=False, counts=False)
+        left = Job.objects.get()
+        assert (left.status, left.attempts, left.error) == (Job.Status.READY, 0, "No room.")
+        assert left.run_after > timezone.now() + timedelta(minutes=1)

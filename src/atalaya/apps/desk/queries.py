@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.db.models import Count, Max, Q, QuerySet
 from django.http import QueryDict
 from django.urls import reverse
@@ -46,6 +47,7 @@ from atalaya.apps.registry.models import Certificate, Organisation
 from atalaya.apps.registry.queries import Scope, certificates_visible_to, scope_of, visible_to
 from atalaya.apps.warning.listing import ALARMS
 from atalaya.apps.warning.queries import visible_to as alarms_visible_to
+from atalaya.core import limits, room
 from atalaya.web.listing import Listing
 
 TOP = 8
@@ -108,6 +110,12 @@ class Sight:
 def needs(sight: Sight) -> list[Need]:
     """Everything that may need the team now; those that count nothing too, so that quiet is seen to be quiet."""
     return list(_team_needs(sight)) if sight.team else []
+
+
+def scarce_room(sight: Sight) -> int | None:
+    """MiB that are free where the node keeps its data, where they are few; for teams alone."""
+    free = min(room.free(folder) for folder in (settings.CONFIG.data, settings.CONFIG.events_folder))
+    return free // limits.MIB if sight.team and free < room.LEAST_FREE else None
 
 
 def _team_needs(sight: Sight) -> Iterator[Need]:

@@ -32,6 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "steps": queries.first_steps(sight),
         "organisations": queries.top_organisations(sight),
         "files": queries.latest_files(sight),
+        "room": queries.scarce_room(sight),
         "now": timezone.now(),
         **_today(user),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -26,12 +27,14 @@ from atalaya.apps.people.models import User
 from atalaya.apps.records.actions import record
 from atalaya.apps.reference import queries as reference
 from atalaya.apps.registry import queries as registry
-from atalaya.core import limits
+from atalaya.core import limits, room
 from atalaya.core.errors import BadInput, Temporary
 from atalaya.core.feeds import Feed
 from atalaya.core.pipeline.dedupe import Keys
 from atalaya.core.pipeline.result import Result
 from atalaya.core.pipeline.run import run
+
+logger = logging.getLogger(__name__)
 
 SLICE = 50_000
 """Findings updated in one transaction."""
@@ -57,7 +60,7 @@ def receive(
     """
     if feed:
         reading.known_feed(feed, state)
-    with _opened(source) as stream:
+    with _opened(source) as stream, room.Told():
         kept = raw.keep(stream, most=most)
     with transaction.atomic():
         ingest, created = Ingest.objects.get_or_create(
@@ -126,8 +129,16 @@ def process(ingest_id: UUID | str, *, by: User | None = None, wait: bool = False
     except BadInput as error:
         _fail(ingest, error, by=by)
     if ingest.status == Done:
-        raw.pack(ingest.sha256)
+        _pack(ingest)
     return ingest
+
+
+def _pack(ingest: Ingest) -> None:
+    """Compress the original. Its rows are stored: where there is no room for that, it stays plain until there is."""
+    try:
+        raw.pack(ingest.sha256)
+    except OSError as error:
+        logger.warning("The original of %s stays plain: %s", ingest.name, error)
 
 
 def _store(ingest: Ingest, path: Path) -> pl.DataFrame | None:
@@ -381,7 +392,10 @@ def _close(keys: QuerySet[Finding, int], state: str, code: str, latest: datetime
 def forget_old_files(*, by: User | None = None) -> int:
     """Remove original files that were received longer ago than the node keeps them; returns how many."""
     before = timezone.now() - timedelta(days=settings.CONFIG.pipeline.keep_raw_days)
-    raw.sweep(older_than=(timezone.now() - timedelta(days=1)).timestamp())
+    yesterday = (timezone.now() - timedelta(days=1)).timestamp()
+    raw.sweep(older_than=yesterday)
+    for ingest in Ingest.objects.filter(sha256__in=raw.plain(older_than=yesterday), status=Done):
+        _pack(ingest)
     old = Ingest.objects.filter(received_at__lt=before, status__in=(Done, Failed))
     kept = set(Ingest.objects.filter(received_at__gte=before).values_list("sha256", flat=True))
     gone = [

@@ -104,20 +104,34 @@ def locked(sha256: str, *, wait: bool) -> Iterator[Path]:
 
 def pack(sha256: str) -> None:
     """Compress a plain file in place. Safe to repeat after a crash."""
-    plain, packed = _plain(sha256), _packed(sha256)
-    if not plain.exists() or _is_archive(plain):
+    came, packed = _plain(sha256), _packed(sha256)
+    if not came.exists() or _is_archive(came):
         return
     if not packed.exists():
-        handle, name = tempfile.mkstemp(prefix=".packing-", dir=plain.parent)
-        with plain.open("rb") as source, os.fdopen(handle, "wb") as target:
-            with igzip.IGzipFile(
-                filename="", mode="wb", compresslevel=_LEVEL, fileobj=target, mtime=0
-            ) as stream:
-                shutil.copyfileobj(source, stream, CHUNK)
-            target.flush()
-            os.fsync(target.fileno())
-        os.replace(name, packed)
-    plain.unlink(missing_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".packing-", dir=came.parent)
+        try:
+            with os.fdopen(handle, "wb") as target:
+                _pack(came, target)
+            os.replace(name, packed)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    came.unlink(missing_ok=True)
+
+
+def _pack(came: Path, target: BinaryIO) -> None:
+    with (
+        came.open("rb") as source,
+        igzip.IGzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=target, mtime=0) as stream,
+    ):
+        shutil.copyfileobj(source, stream, CHUNK)
+    target.flush()
+    os.fsync(target.fileno())
+
+
+def plain(*, older_than: float) -> list[str]:
+    """The files (by hash) that are not packed and that nobody touched since `older_than` (epoch seconds)."""
+    found = folder().glob("??/" + "[0-9a-f]" * 64)
+    return [path.name for path in found if path.stat().st_mtime < older_than and not _is_archive(path)]
 
 
 def _is_archive(path: Path) -> bool:

@@ -30,6 +30,8 @@ Result = TypeVar("Result")
 
 FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(hours=1)
+UNCOUNTED = 5
+"""After an attempt that does not count, the pause is that of so many."""
 DONE_KEPT = timedelta(days=14)
 ERROR_CHARS = 4000
 WORKER_LOST = "worker-lost"
@@ -223,10 +225,25 @@ def finish(job: Job) -> bool:
     )
 
 
-def fail(job: Job, error: str, *, permanent: bool) -> bool:
-    """The attempt failed: try again after a pause that doubles each time, or give up for a person to decide."""
+def fail(job: Job, error: str, *, permanent: bool, counts: bool = True) -> bool:
+    """The attempt failed: try again after a pause that doubles each time, or give up for a person to decide.
+
+    Where the attempt does not count, it is tried again every few minutes for as long as it takes.
+    """
     now = timezone.now()
     error = error.replace("\x00", "\ufffd")[-ERROR_CHARS:]
+    if not counts:
+        return bool(
+            _held(job).update(
+                status=Job.Status.READY,
+                attempts=max(0, job.attempts - 1),
+                run_after=now + pause_after(UNCOUNTED),
+                again=False,
+                error=error,
+                leased_by="",
+                lease_until=None,
+            )
+        )
     if not permanent and job.attempts < job.max_attempts:
         return bool(
             _held(job).update(

@@ -20,7 +20,8 @@ from django.utils import translation
 
 from atalaya.apps.jobs import actions
 from atalaya.apps.jobs.models import Job
-from atalaya.core.errors import AtalayaError
+from atalaya.core import room
+from atalaya.core.errors import AtalayaError, NoRoom
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +138,11 @@ def run(job: Job) -> None:
     """Run one claimed job and write down how it ended."""
     began = time.monotonic()
     try:
-        _call(job)
+        with room.Told():
+            _call(job)
+    except NoRoom as error:
+        logger.warning("%s %s waits: %s", job.name, job.pk, error)
+        actions.fail(job, str(error), permanent=False, counts=False)
     except AtalayaError as error:
         logger.warning("%s %s failed: %s", job.name, job.pk, error)
         actions.fail(job, str(error), permanent=error.permanent)

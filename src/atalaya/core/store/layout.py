@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -108,9 +109,10 @@ def write_part(root: Path, path: str, events: Events, *, data_change: bool = Tru
     alike = [pl.lit(value).cast(_categories()).alias(name) for name, value in events.same.items()]
     owners = [pl.col("owners").cast(pl.List(_categories()))] if "owners" in filled else []
     names = [name for name in FILE_SCHEMA if name in filled or name in events.same]
-    rows.select(filled).with_columns(*alike, *owners).select(names).write_parquet(
-        full, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
-    )
+    with _whole(full):
+        rows.select(filled).with_columns(*alike, *owners).select(names).write_parquet(
+            full, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
+        )
     return AddAction(
         path=path,
         size=full.stat().st_size,
@@ -119,6 +121,18 @@ def write_part(root: Path, path: str, events: Events, *, data_change: bool = Tru
         data_change=data_change,
         stats=json.dumps(_statistics(events)),
     )
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Leave nothing of a file that could not be written to its end: half of one on a full disk keeps it full."""
+    written = False
+    try:
+        yield
+        written = True
+    finally:
+        if not written:
+            path.unlink(missing_ok=True)
 
 
 def _without_single_claims(rows: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from atalaya.core import room
 from atalaya.core.errors import AtalayaError, ConfigError
 from atalaya.site.cli import NOT_HELD, OK, open_node
 
@@ -61,10 +62,11 @@ def take_in(path: Path, feed: str) -> dict[str, Any]:
             "The node does not know whose state it serves.", advice="Set [node] state, for example BB."
         )
     try:
-        ingest, created = actions.receive(
-            path, by=None, state=state, name=path.name, channel=Ingest.Channel.COMMAND, feed=feed
-        )
-        ingest = actions.process(ingest.pk, wait=True)
+        with room.Told():
+            ingest, created = actions.receive(
+                path, by=None, state=state, name=path.name, channel=Ingest.Channel.COMMAND, feed=feed
+            )
+            ingest = actions.process(ingest.pk, wait=True)
     except OSError as error:
         return _failure(path, f"The file cannot be read: {error.strerror}.")
     except AtalayaError as error:
