@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from tests.core.formats.damage import damaged
 from tests.wire.mailserver import PASSWORD, USER, Mailserver, mailserver
 from tests.wire.postbox import authority
 
+from atalaya.core.formats.mail import DAMAGED
 from atalaya.wire import imap
 from atalaya.wire.guard import Forbidden, Guard, Unreachable
 from atalaya.wire.http import Line
@@ -141,6 +145,22 @@ def test_it_finds_links_in_the_text_of_a_mail(box: Mailserver, line: Line) -> No
 )
 def test_it_reads_odd_mails(data: bytes) -> None:
     assert imap.read("1", data, {"b.example"}).problem == ""
+
+
+@example(b"Content-Type: text/csv; name*0*=bad'x'%FF; name*\nx1=\r\n\r\nx")
+@given(damaged())
+def test_a_damaged_mail_raises_nothing_else(data: bytes) -> None:
+    with suppress(DAMAGED):
+        imap.read("1", data, ["example.org"])
+
+
+def test_a_damaged_mail_does_not_keep_others_from_being_read(box: Mailserver, line: Line) -> None:
+    box.put(b"Content-Type: text/csv; name*0*=bad'x'%FF; name*\nx1=\r\n\r\nx")
+    box.put(mail(("report.csv", b"a,b\n")))
+    bad, good = visit(mailbox(box), line)
+    assert "cannot be taken apart" in bad.problem
+    assert [one.name for one in good.attachments] == ["report.csv"]
+    assert [one.problem for one in visit(mailbox(box), line)] == [bad.problem]
 
 
 def test_it_writes_folder_names_as_imap_wants_them() -> None:

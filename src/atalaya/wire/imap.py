@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from atalaya.core import limits
 from atalaya.core.errors import AtalayaError
+from atalaya.core.formats.mail import DAMAGED
 from atalaya.wire.guard import Unreachable
 from atalaya.wire.http import Line
 
@@ -116,7 +117,10 @@ def _mail(server: imaplib.IMAP4_SSL, uid: str, line: Line, hosts: Collection[str
     data = next((one[1] for one in told if isinstance(one, tuple)), b"")
     line.progress(len(data))
     line.bucket.take(len(data))
-    return read(uid, data, hosts)
+    try:
+        return read(uid, data, hosts)
+    except DAMAGED:
+        return Mail(uid, "", problem="A mail cannot be taken apart: look at it in the folder.")
 
 
 def read(uid: str, data: bytes, hosts: Collection[str]) -> Mail:

@@ -13,6 +13,8 @@ from email.mime.text import MIMEText
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from tests.core.formats.damage import damaged
 
 from atalaya.core.errors import BadInput, TooLarge
 from atalaya.core.formats import mail, open_feed
@@ -91,3 +93,37 @@ def test_it_refuses_a_mail_without_files_and_one_with_too_many(tmp_path: Path) -
 )
 def test_it_takes_no_feed_for_a_mail(text: bytes) -> None:
     assert not mail.looks_like_mail(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=?utf-8?Q?2026-11-25-scan=5Frdp-se=C3=B1ales.csv?=",
+        "=?utf-8?b?MjAyNi0xMS0yNS1zY2FuX3JkcC1zZcOxYWxlcy5jc3Y=?=",
+    ],
+)
+def test_it_reads_names_in_encoded_words(name: str) -> None:
+    data = (
+        b"From: a@example.org\r\nSubject: x\r\nContent-Type: application/octet-stream\r\n"
+        b'Content-Disposition: attachment; filename="' + name.encode() + b'"\r\n\r\na,b\n'
+    )
+    assert list(mail.members(data)) == [("2026-11-25-scan_rdp-señales.csv", b"a,b\n")]
+
+
+def test_a_name_in_wrong_words_stays_as_it_is() -> None:
+    for name in (b"=?utf-8?b?x.csv?=", b"=?utf-\xff?Q?x.csv?=", b"=?nonsense?Q?x.csv?="):
+        data = (
+            b'From: a@b\r\nSubject: x\r\nContent-Disposition: attachment; filename="'
+            + name
+            + b'"\r\n\r\na,b\n'
+        )
+        assert [body for _name, body in mail.members(data)] == [b"a,b\n"]
+
+
+@example(b"Content-Type: text/csv; name*0*=bad'x'%FF; name*\nx1=\r\n\r\nx")
+@given(damaged())
+def test_a_damaged_mail_is_read_or_refused(data: bytes) -> None:
+    try:
+        assert all(isinstance(part, bytes) for _name, part in mail.members(data))
+    except BadInput as error:
+        assert error.advice

@@ -67,6 +67,8 @@ SENTENCES: tuple[str, ...] = (
     gettext_noop("The mail server does not mark a mail: {error}"),
     gettext_noop("The mail server does not move a mail to {folder}: {error}"),
     gettext_noop("The mail server does not remove a mail that was copied: {error}"),
+    gettext_noop("A mail is larger than {bytes} bytes: take it out of the folder."),
+    gettext_noop("A mail cannot be taken apart: look at it in the folder."),
     gettext_noop("The address does not say {place}."),
     gettext_noop("Write it where the key belongs."),
     gettext_noop("The process ended in the middle of this fetch. The next one went on."),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.message import Message
 
 from atalaya.core import limits
@@ -18,6 +20,10 @@ USUAL = frozenset(
 HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]{1,60}):[^\n]*\r?\n(?:[ \t][^\n]*\r?\n)*")
 NO_DATA = re.compile(r"image/|audio/|video/|text/html|text/calendar|application/(?:pgp|pkcs7|x-pkcs7)")
 XARF = ("x-xarf", "x-arf")
+DAMAGED = (
+    MessageError, LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError,
+)  # fmt: skip
+"""What Python's reader of mails raises for headers that no honest program writes."""
 
 
 def looks_like_mail(start: bytes) -> bool:
@@ -39,6 +45,8 @@ def members(data: bytes) -> Iterator[tuple[str, bytes]]:
         parts = list(_parts(mail, xarf=any(mail.get(name) for name in XARF)))
     except RecursionError as error:
         raise BadInput("The mail has too many parts within parts.", advice="Send the file itself.") from error
+    except DAMAGED as error:
+        raise BadInput("The mail cannot be taken apart.", advice="Send the file itself.") from error
     if len(parts) > limits.ZIP_MEMBERS:
         raise TooLarge(f"The mail has more than {limits.ZIP_MEMBERS} files.", advice="Split it.")
     if not parts:
@@ -69,12 +77,21 @@ def _name(part: Message, kind: str) -> str:
     """The name of an attached file; "" for what is none."""
     if NO_DATA.match(kind):
         return ""
-    name = re.sub(r"[\x00-\x1f]", "", (part.get_filename() or "")).replace("\\", "/").rpartition("/")[2]
+    told = _decoded(part.get_filename() or "")
+    name = re.sub(r"[\x00-\x1f]", "", told).replace("\\", "/").rpartition("/")[2]
     return name or {
         "application/json": "report.json",
         "text/csv": "report.csv",
         "application/xml": "report.xml",
     }.get(kind, "")
+
+
+def _decoded(name: str) -> str:
+    """A name in encoded words (RFC 2047) as text; as it is where they are wrong."""
+    try:
+        return str(make_header(decode_header(name)))
+    except (MessageError, LookupError, ValueError):
+        return name
 
 
 def _bytes(part: Message) -> bytes:
