@@ -154,3 +154,14 @@ def test_it_knows_what_gives_rows() -> None:
     event["Event"]["Attribute"].append({"type": "ip-src", "to_ids": True, "value": "192.0.2.1"})
     assert gives_rows(json.dumps(event).encode(), "misp")
     assert not gives_rows(b'{"objects": []}', "stix")
+
+
+def test_half_a_character_costs_no_row() -> None:
+    told = json.dumps({"Event": {"Attribute": [
+        {"type": "ip-dst", "value": "192.0.2.1", "to_ids": True, "timestamp": "1772360430", "comment": "HALF"},
+        {"type": "HALF", "value": "x", "to_ids": True, "timestamp": "1772360430"},
+        {"type": "ip-dst", "value": "192.0.2.2", "to_ids": True, "timestamp": "1772360430"},
+    ]}}).replace("HALF", "\\ud800")  # fmt: skip
+    found, reasons = rows(read_misp, told.encode())
+    assert [row["ip"] for row in found] == ["192.0.2.1", "192.0.2.2"]
+    assert reasons == ["An attribute of the kind ? cannot be an event."]

@@ -220,6 +220,14 @@ def test_it_reads_a_report_of_names_and_values() -> None:
         read(b"nothing here\n", Shape(format="fields"))
 
 
+def test_it_reads_cef_without_an_extension() -> None:
+    rows, rejects = read(
+        b"CEF:0|Acme|Sensor|1.0|101|Nobody|3|\nCEF:0|a|b|1|2|c|3|words alone\n", Shape(format="cef"), "name"
+    )
+    assert [row["name"] for row in rows] == ["Nobody", "c"]
+    assert rejects == []
+
+
 def test_it_reads_cef_with_escapes() -> None:
     line = (
         rb"Mar 1 10:20:30 host CEF:0|Acme|Box \| 2|1.0|100|Bad \\ name|8|src=192.0.2.1 msg=a \= b\nc dpt=80"
@@ -244,3 +252,12 @@ def test_it_never_fails_otherwise_than_by_refusing(data: bytes, format: str) -> 
         return
     numbers = sorted([row["__row"] for row in rows] + [row for row, _ in rejects])
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("encoding", ["U-8", "big5", "x" * 90])
+def test_it_refuses_xml_in_an_unknown_character_set(encoding: str) -> None:
+    with pytest.raises(BadInput, match="character set"):
+        read(
+            f'<?xml version="1.0" encoding="{encoding}"?><a><b/></a>'.encode(),
+            Shape(format="xml", records="b"),
+        )

@@ -63,7 +63,7 @@ def _bars(text: str) -> list[str]:
 def _extension(text: str) -> Iterator[tuple[str, str]]:
     keys = list(KEY.finditer(text))
     ends = [one.start() for one in keys[1:]] + [len(text)]
-    for key, end in zip(keys, ends, strict=True):
+    for key, end in zip(keys, ends, strict=False):  # without a key there is one end too many
         if value := _plain(text[key.end() : end].strip()):
             yield key[1], value
 

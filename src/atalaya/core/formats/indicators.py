@@ -82,7 +82,11 @@ def _json(stream: BufferedIOBase) -> Any:
     if len(data) > limits.DOCUMENT_BYTES:
         raise TooLarge(f"The document is larger than {limits.DOCUMENT_BYTES} bytes.", advice="Split it.")
     try:
-        return json.loads(data)
+        told = json.loads(data)
+        if jsonlines.encodes(told):
+            return told
+        # Half a character (an unpaired surrogate) in one text must not cost the others.
+        return json.loads(json.dumps(told, ensure_ascii=False).encode(errors="replace"))
     except (ValueError, RecursionError) as error:
         raise BadInput("The document is not JSON.", advice="Send it again.") from error
 

@@ -175,6 +175,10 @@ def _records(stream: BufferedIOBase, records: str) -> Iterator[Item]:
         except Truncated:
             more, broken = False, ""
             reader.rows.append((None, reasons.TRUNCATED, broken))
+        except (LookupError, ValueError) as error:
+            raise BadInput(
+                "The XML names a character set that is not known here.", advice="Save it as UTF-8."
+            ) from error
         except expat.ExpatError as error:
             if parser.CurrentByteIndex <= 0 and not reader.rows:
                 raise BadInput("The file is not XML.", advice="Choose another feed.") from error
