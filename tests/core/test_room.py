@@ -49,7 +49,12 @@ def test_it_knows_it_as_the_cause_of_another_error() -> None:
 
 
 def test_every_other_error_passes() -> None:
-    for error in (BadInput("bad"), OSError(errno.EACCES, "no"), KeyError("x"), NoRoom()):
+    for error in (
+        BadInput("'the disk is full' is no value"),
+        OSError(errno.EACCES, "no"),
+        KeyError("x"),
+        NoRoom(),
+    ):
         with pytest.raises(type(error)) as told, room.Told():
             raise error
         assert told.value is error

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from atalaya.core import limits
-from atalaya.core.errors import NoRoom
+from atalaya.core.errors import AtalayaError, NoRoom
 
 LEAST_FREE = 1024 * limits.MIB
 """Bytes below which people are told, before feeds are lost."""
@@ -27,7 +27,8 @@ def no_room(error: BaseException | None) -> NoRoom | None:
     while error is not None:
         if isinstance(error, NoRoom):
             return error
-        if any(sign in str(error) for sign in SIGNS):
+        # Our own errors quote what people and feeds wrote.
+        if not isinstance(error, AtalayaError) and any(sign in str(error) for sign in SIGNS):
             return NoRoom()
         error = error.__cause__ or error.__context__
     return None
