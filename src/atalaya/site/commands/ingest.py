@@ -55,11 +55,16 @@ def take_in(path: Path, feed: str) -> dict[str, Any]:
 
     from atalaya.apps.events import actions
     from atalaya.apps.events.models import Ingest
+    from atalaya.apps.registry.models import State
 
     state = settings.CONFIG.node.state.upper()
     if not state:
         raise ConfigError(
             "The node does not know whose state it serves.", advice="Set [node] state, for example BB."
+        )
+    if not State.objects.filter(code=state).exists():
+        raise ConfigError(
+            f"{state} is not a state of this node.", advice="Set [node] state to its two letters, such as BB."
         )
     try:
         with room.Told():
