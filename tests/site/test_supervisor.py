@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,18 @@ def test_it_leaves_no_orphans_when_the_supervisor_is_killed(node: Node) -> None:
     assert children(supervisor) == []
 
 
-def test_it_says_that_its_port_is_taken_before_it_prepares_anything(node: Node) -> None:
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Another program listens on the port."""
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", node.port))
+        other.bind(("127.0.0.1", port))
         other.listen()
+        yield
+
+
+def test_it_says_that_its_port_is_taken_before_it_prepares_anything(node: Node) -> None:
+    with taken(node.port):
         node.start()
         assert node.process is not None and node.process.wait(60) != 0
     assert f"cannot have port {node.port} at 127.0.0.1" in node.log
@@ -70,10 +78,7 @@ def test_it_says_that_its_port_is_taken_before_it_prepares_anything(node: Node) 
 
 
 def test_it_waits_for_a_port_that_becomes_free(node: Node) -> None:
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", node.port))
-        other.listen()
+    with taken(node.port):
         node.start()
         time.sleep(1.5)
     node.wait()

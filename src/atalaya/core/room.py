@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -27,11 +28,17 @@ def no_room(error: BaseException | None) -> NoRoom | None:
     while error is not None:
         if isinstance(error, NoRoom):
             return error
-        # Our own errors quote what people and feeds wrote.
-        if not isinstance(error, AtalayaError) and any(sign in str(error) for sign in SIGNS):
+        if _says_so(error):
             return NoRoom()
         error = error.__cause__ or error.__context__
     return None
+
+
+def _says_so(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # Our own errors quote what people and feeds wrote.
+    return not isinstance(error, AtalayaError) and any(sign in str(error) for sign in SIGNS)
 
 
 class Told(AbstractContextManager[None]):

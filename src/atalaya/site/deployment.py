@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import tempfile
@@ -167,9 +166,10 @@ def _events(config: Config) -> Result:
         )
         return Result("events", "bad", f"The folder {folder} is not there.", advice)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         advice = (
-            "Free some room on it." if full else "Give it to the user who runs the node, on every machine."
+            "Free some room on it."
+            if room.no_room(error)
+            else "Give it to the user who runs the node, on every machine."
         )
         return Result("events", "bad", f"{folder} cannot be written: {_why(error)}.", advice)
     return Result("events", "good", str(folder))

@@ -114,8 +114,10 @@ def needs(sight: Sight) -> list[Need]:
 
 def scarce_room(sight: Sight) -> int | None:
     """MiB that are free where the node keeps its data, where they are few; for teams alone."""
+    if not sight.team:
+        return None
     free = min(room.free(folder) for folder in (settings.CONFIG.data, settings.CONFIG.events_folder))
-    return free // limits.MIB if sight.team and free < room.LEAST_FREE else None
+    return free // limits.MIB if free < room.LEAST_FREE else None
 
 
 def _team_needs(sight: Sight) -> Iterator[Need]:

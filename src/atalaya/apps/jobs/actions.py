@@ -232,23 +232,12 @@ def fail(job: Job, error: str, *, permanent: bool, counts: bool = True) -> bool:
     """
     now = timezone.now()
     error = error.replace("\x00", "\ufffd")[-ERROR_CHARS:]
-    if not counts:
+    if not counts or (not permanent and job.attempts < job.max_attempts):
         return bool(
             _held(job).update(
                 status=Job.Status.READY,
-                attempts=max(0, job.attempts - 1),
-                run_after=now + pause_after(UNCOUNTED),
-                again=False,
-                error=error,
-                leased_by="",
-                lease_until=None,
-            )
-        )
-    if not permanent and job.attempts < job.max_attempts:
-        return bool(
-            _held(job).update(
-                status=Job.Status.READY,
-                run_after=now + pause_after(job.attempts),
+                attempts=job.attempts if counts else max(0, job.attempts - 1),
+                run_after=now + pause_after(job.attempts if counts else UNCOUNTED),
                 again=False,
                 error=error,
                 leased_by="",

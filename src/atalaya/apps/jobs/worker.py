@@ -140,12 +140,9 @@ def run(job: Job) -> None:
     try:
         with room.Told():
             _call(job)
-    except NoRoom as error:
-        logger.warning("%s %s waits: %s", job.name, job.pk, error)
-        actions.fail(job, str(error), permanent=False, counts=False)
     except AtalayaError as error:
         logger.warning("%s %s failed: %s", job.name, job.pk, error)
-        actions.fail(job, str(error), permanent=error.permanent)
+        actions.fail(job, str(error), permanent=error.permanent, counts=not isinstance(error, NoRoom))
     except Exception as error:  # noqa: BLE001 - whatever a job raises ends this attempt, not the worker
         logger.exception("%s %s failed.", job.name, job.pk)
         actions.fail(job, "".join(traceback.format_exception(error, limit=-8)), permanent=False)

@@ -109,7 +109,7 @@ def write_part(root: Path, path: str, events: Events, *, data_change: bool = Tru
     alike = [pl.lit(value).cast(_categories()).alias(name) for name, value in events.same.items()]
     owners = [pl.col("owners").cast(pl.List(_categories()))] if "owners" in filled else []
     names = [name for name in FILE_SCHEMA if name in filled or name in events.same]
-    with _whole(full):
+    with whole(full):
         rows.select(filled).with_columns(*alike, *owners).select(names).write_parquet(
             full, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
         )
@@ -124,7 +124,7 @@ def write_part(root: Path, path: str, events: Events, *, data_change: bool = Tru
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[None]:
+def whole(path: Path) -> Iterator[None]:
     """Leave nothing of a file that could not be written to its end: half of one on a full disk keeps it full."""
     written = False
     try:

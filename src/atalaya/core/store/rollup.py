@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from atalaya.core.store import reading
+from atalaya.core.store import layout, reading
 from atalaya.core.store.question import Question
 
 FOLDER = "_rollup"
@@ -71,7 +71,8 @@ def make(root: Path, path: str) -> None:
     target = path_of(root, path)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{uuid.uuid4().hex}")
-    counted.write_parquet(part, compression="zstd", compression_level=1, row_group_size=4096)
+    with layout.whole(part):
+        counted.write_parquet(part, compression="zstd", compression_level=1, row_group_size=4096)
     os.replace(part, target)
 
 
