@@ -1,6 +1,6 @@
 """The same work in one process and on the cluster engine, one of whose two workers is killed in the middle of it.
 
-Run: `./atalaya bench cluster` (Ray must be installed: requirements-dev.lock has it). A report of 1,000,000 rows is stored,
+Run: `./atalaya bench cluster` (which installs Ray first). A report of 1,000,000 rows is stored,
 then every event of it is given other owners, as after a change of the whole registry, then questions are asked: in this
 process, and on a Ray of two worker processes, of which one is ended by SIGKILL in the middle of each of the first two. Both
 tables are held against each other row for row. CPU-seconds are those of all processes, Ray's own and the killed ones included,
@@ -49,7 +49,7 @@ GOALS = {"feed": 2.0, "history": 1.5}
 def run() -> list[Figure]:
     """Measure and return the figures with their goals."""
     if importlib.util.find_spec("ray") is None:
-        raise NotHere("Ray is not installed: pip install --require-hashes -r requirements-dev.lock")
+        raise NotHere("Ray is not installed.", advice="Run: ./atalaya bench cluster, which installs it.")
     with tempfile.TemporaryDirectory(prefix="atalaya-cluster-") as folder:
         generate(Path(folder) / "report.csv", ROWS)
         here = in_new_process("bench.cluster", "here", folder)

@@ -23,6 +23,7 @@ class Kept:
     data: bytes
     flags: set[str] = field(default_factory=set)
     size: int = 0
+    announced: int = 0
 
 
 class Mailserver:
@@ -101,7 +102,8 @@ class Session(socketserver.StreamRequestHandler):
             if "SIZE" in what:
                 self._say(f"* {one.uid} FETCH (UID {one.uid} RFC822.SIZE {one.size or len(one.data)})")
             else:
-                self.wfile.write(f"* {one.uid} FETCH (UID {one.uid} BODY[] {{{len(one.data)}}}\r\n".encode())
+                size = one.announced or len(one.data)
+                self.wfile.write(f"* {one.uid} FETCH (UID {one.uid} BODY[] {{{size}}}\r\n".encode())
                 self.wfile.write(one.data + b")\r\n")
         return "OK done"
 

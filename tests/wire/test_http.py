@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.wire.drip import HANDSHAKE, dripping
 from tests.wire.postbox import authority
 from tests.wire.webserver import Asked, Site, Thing, website
 
@@ -234,3 +236,34 @@ def test_it_sends_a_body_to_no_other_host(site: Site, tmp_path: Path) -> None:
         with pytest.raises(Refused, match="another host"):
             fetch(Request(site.url + "/start", body=b'{"apikey": "me"}'), LINE, tmp_path / "x")
         assert other.asked == []
+
+
+@pytest.mark.parametrize(
+    ("scheme", "head", "said"),
+    [
+        ("https", HANDSHAKE, "does not answer"),
+        ("http", b"HTTP/1.1 200 OK\r\nA: ", "does not answer in time"),
+        ("http", b"HTTP/1.1 301 Moved\r\nLocation: /", "does not answer in time"),
+    ],
+)
+def test_it_gives_up_on_a_header_without_end(tmp_path: Path, scheme: str, head: bytes, said: str) -> None:
+    line, began = dataclasses.replace(LINE, patience=0.2), time.monotonic()
+    with dripping(head) as port, pytest.raises(LineBroke, match=said):
+        fetch(Request(f"{scheme}://127.0.0.1:{port}/"), line, tmp_path / "x")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nTrailer: ",
+    ],
+)
+def test_it_puts_off_a_body_without_end(tmp_path: Path, head: bytes) -> None:
+    began = time.monotonic()
+    with dripping(head, b"0") as port, pytest.raises(LineBroke):
+        fetch(Request(f"http://127.0.0.1:{port}/"), LINE, tmp_path / "x", seconds=0.3)
+    assert time.monotonic() - began < 5
+    assert not (tmp_path / "x").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from email.message import EmailMessage
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from tests.core.formats.damage import damaged
+from tests.wire.drip import HANDSHAKE, dripping
 from tests.wire.mailserver import PASSWORD, USER, Mailserver, mailserver
 from tests.wire.postbox import authority
 
@@ -166,3 +168,28 @@ def test_a_damaged_mail_does_not_keep_others_from_being_read(box: Mailserver, li
 def test_it_writes_folder_names_as_imap_wants_them() -> None:
     assert imap._quoted('Año "1"') == '"A&APE-o \\"1\\""'
     assert imap._quoted("Inbox") == '"Inbox"'
+
+
+def test_it_gives_up_on_a_server_that_is_never_done(tmp_path: Path) -> None:
+    certificate, key = authority(tmp_path)
+    line = Line(Guard.allowing(["127.0.0.1"]), patience=0.2, ca_file=str(certificate))
+    for head, tls in ((HANDSHAKE, None), (b"* OK ", (certificate, key))):
+        began = time.monotonic()
+        with dripping(head, tls=tls) as port, pytest.raises(Unreachable, match="broke"):
+            visit(Mailbox("127.0.0.1", port, USER, PASSWORD), line)
+        assert time.monotonic() - began < 3
+
+
+def test_it_takes_no_answer_that_is_longer_than_a_mail_may_be(box: Mailserver, line: Line) -> None:
+    box.put(mail(("a.csv", b"1"))).announced = imap.MAIL_BYTES + 1
+    with pytest.raises(Unreachable, match="too long"):
+        visit(mailbox(box), line)
+
+
+def test_it_leaves_to_the_next_visit_what_there_is_no_time_for(box: Mailserver, line: Line) -> None:
+    for name in ("a.csv", "b.csv"):
+        box.put(mail((name, b"1")))
+    clock = iter([0.0, 1.0, imap.SECONDS + 1])
+    found = visit(mailbox(box), dataclasses.replace(line, clock=lambda: next(clock)))
+    assert [one.attachments[0].name for one in found] == ["a.csv"]
+    assert [one.attachments[0].name for one in visit(mailbox(box), line)] == ["b.csv"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.wire.drip import HANDSHAKE, dripping
 from tests.wire.postbox import PASSWORD, USER, Postbox, authority, free_port, postbox
 
 from atalaya.core.errors import AtalayaError
@@ -76,6 +78,29 @@ def test_it_tries_later_when_the_server_says_nothing() -> None:
         silent.listen(1)
         with pytest.raises(NotNow):
             send(letter(), Relay("127.0.0.1", silent.getsockname()[1], security="none", timeout=0.3))
+
+
+@pytest.mark.parametrize(
+    ("security", "head"), [("none", b"220-"), ("none", b"220 ok\r\n250-"), ("tls", HANDSHAKE)]
+)
+def test_it_tries_later_when_the_server_is_never_done(
+    security: str, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "STEPS", 1.2)
+    began = time.monotonic()
+    with dripping(head, b"250-x\r\n") as port, pytest.raises(NotNow):
+        send(letter(), Relay("127.0.0.1", port, security=security, timeout=2))
+    assert time.monotonic() - began < 4
+
+
+def test_it_does_not_know_the_outcome_when_it_hangs_up_itself(box: Postbox) -> None:
+    box.delay = 2
+    relay = Relay("127.0.0.1", box.port, security="none", timeout=5)
+    slow = Message("csirt@example.org", "noc@example.com", LETTER)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OutcomeUnknown):
+        patch.setattr(smtp, "STEPS", 1.1)
+        send(slow, relay)
+    assert len(box.accepted) == 1
 
 
 def test_it_tries_later_when_the_server_hangs_up_before_the_message() -> None:

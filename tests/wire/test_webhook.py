@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.wire.catcher import Catcher, catcher
+from tests.wire.drip import HANDSHAKE, dripping
+from tests.wire.postbox import authority
 
 from atalaya.core.errors import BadInput, Temporary
 from atalaya.wire import webhook
@@ -60,6 +63,30 @@ def test_it_gives_up_on_a_server_that_says_nothing() -> None:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(Temporary):
             webhook.post(url, b"{}", secret="s", delivery="d", guard=HERE, timeout=0.3)
+
+
+def test_it_gives_up_on_a_handshake_without_end() -> None:
+    began = time.monotonic()
+    with dripping(HANDSHAKE) as port, pytest.raises(Temporary, match="no answer within 0.3 s"):
+        webhook.post(f"https://127.0.0.1:{port}/", b"{}", secret="s", delivery="d", guard=HERE, seconds=0.3)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nA: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_it_gives_up_on_an_answer_without_end(
+    head: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    began = time.monotonic()
+    with dripping(head, tls=(certificate, key)) as port:
+        url = f"https://127.0.0.1:{port}/"
+        if b"200" not in head:
+            with pytest.raises(Temporary, match="no answer within 0.3 s"):
+                webhook.post(url, b"{}", secret="s", delivery="d", guard=HERE, seconds=0.3)
+        else:  # what it says behind the status counts for nothing
+            assert webhook.post(url, b"{}", secret="s", delivery="d", guard=HERE, seconds=0.3).accepted
+    assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize(

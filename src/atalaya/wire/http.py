@@ -14,6 +14,7 @@ import http.client
 import json
 import os
 import re
+import socket
 import ssl
 import time
 import zlib
@@ -29,6 +30,7 @@ from atalaya import __version__
 from atalaya.core import limits
 from atalaya.core.errors import AtalayaError, BadInput, ConfigError, TooLarge
 from atalaya.wire.bandwidth import Bucket
+from atalaya.wire.deadline import Deadline
 from atalaya.wire.guard import Guard, Unreachable
 
 REDIRECTS = 5
@@ -53,11 +55,13 @@ class LineBroke(Unreachable):
 
 @dataclass(frozen=True)
 class Line:
-    """How this node reaches the world. `timeout` in seconds; `progress` is told the bytes of each piece that arrives."""
+    """How this node reaches the world. `timeout` is how many seconds may pass without a byte, `patience` how many until the
+    end of a header; `progress` is told the bytes of each piece that arrives."""
 
     guard: Guard = field(default_factory=Guard)
     bucket: Bucket = field(default_factory=Bucket)
     timeout: float = 30
+    patience: float = 120
     ca_file: str = ""
     progress: Callable[[int], None] = lambda _count: None
     clock: Callable[[], float] = time.monotonic
@@ -228,7 +232,8 @@ def _attempt(
 ) -> Download | None:
     have = partial.size if request.body is None else 0
     asked = {"Accept-Encoding": "gzip", **_condition(have, partial.version, known)}
-    with _answer(request, line, asked) as (answer, url):
+    with _answer(request, line, asked) as (answer, url, deadline):
+        deadline.extend(until - line.clock())
         headers = {name.lower(): value for name, value in answer.getheaders()}
         if answer.status == 304 and not have:
             return None
@@ -242,6 +247,8 @@ def _attempt(
             raise LineBroke("The server does not go on where it left off.")
         with partial.path.open("ab") as file:
             _copy(answer, file, line, have, most, until)
+        if deadline.over:
+            raise _too_long()
     partial.settle(most)
     return Download(partial.target, name_of(url, headers), url, partial.version, headers)
 
@@ -281,28 +288,31 @@ def _copy(
             line.progress(len(piece))
             line.bucket.take(len(piece))
             if line.clock() > until:
-                raise LineBroke("The download takes too long; it goes on the next time.")
+                raise _too_long()
     except (OSError, http.client.HTTPException) as error:
         raise LineBroke(f"The line broke: {_reason(error)}.") from error
     if wanted is not None and came < wanted:
         raise LineBroke(f"The line broke after {came} of {wanted} bytes.")
 
 
+def _too_long() -> LineBroke:
+    return LineBroke("The download takes too long; it goes on the next time.")
+
+
 @contextmanager
 def _answer(
     request: Request, line: Line, asked: Mapping[str, str]
-) -> Iterator[tuple[http.client.HTTPResponse, str]]:
-    """The server's answer with a body, after redirects, and the address that gave it."""
+) -> Iterator[tuple[http.client.HTTPResponse, str, Deadline]]:
+    """The server's answer with a body, after redirects, the address that gave it, and when we hang up."""
     url, secret, body = request.url, dict(request.secret), request.body
     for _ in range(REDIRECTS + 1):
         parts = checked(url)
-        connection = _Connection(line, parts)
-        try:
+        with _connected(line, parts) as connection:
             headers = {"User-Agent": AGENT, "Accept": "*/*", **request.headers, **asked, **secret}
             answer = _ask(connection, parts, headers, body)
             if answer.status not in MOVED:
                 _judge(answer, parts.hostname or "")
-                yield answer, url
+                yield answer, url, connection.deadline
                 return
             url = urljoin(url, answer.getheader("Location", ""))
             if _origin(checked(url)) != _origin(parts):
@@ -313,26 +323,38 @@ def _answer(
                 raise Refused(f"{parts.hostname} leads to an address without TLS.")
             if answer.status == 303:
                 body = None
-        finally:
-            connection.close()
     raise Refused(f"{parts.hostname} leads on more than {REDIRECTS} times.")
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection whose socket the guard opens."""
+    """A connection over a socket that the guard opened. `deadline` hangs up when the server is slow."""
 
-    def __init__(self, line: Line, parts: SplitResult) -> None:
-        self._line = line
-        self._tls = parts.scheme == "https"
-        self.default_port = 443 if self._tls else 80
-        host = (parts.hostname or "").encode("idna").decode()
-        super().__init__(host, parts.port or self.default_port, timeout=line.timeout)
+    def __init__(
+        self, host: str, port: int, opened: socket.socket, tls: ssl.SSLContext | None, deadline: Deadline
+    ) -> None:
+        # What is the usual port does not stand in the field Host.
+        self.default_port = 443 if tls else 80
+        super().__init__(host, port)
+        self._opened, self._tls, self.deadline = opened, tls, deadline
 
     def connect(self) -> None:
-        buffer = THIN_BUFFER if self._line.bucket.rate else 0
-        self.sock = self._line.guard.connect(self.host, self.port, timeout=self._line.timeout, buffer=buffer)
+        self.sock = self._opened
         if self._tls:
-            self.sock = self._line.tls().wrap_socket(self.sock, server_hostname=self.host)
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
+
+
+@contextmanager
+def _connected(line: Line, parts: SplitResult) -> Iterator[_Connection]:
+    host, port = (parts.hostname or "").encode("idna").decode(), _port(parts)
+    tls = line.tls() if parts.scheme == "https" else None
+    buffer = THIN_BUFFER if line.bucket.rate else 0
+    opened = line.guard.connect(host, port, timeout=line.timeout, buffer=buffer)
+    with Deadline(opened, line.patience) as deadline:
+        connection = _Connection(host, port, opened, tls, deadline)
+        try:
+            yield connection
+        finally:
+            connection.close()
 
 
 def _ask(
@@ -341,7 +363,7 @@ def _ask(
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("GET" if body is None else "POST", path, body, headers)
-        return connection.getresponse()
+        answer = connection.getresponse()
     except ssl.SSLCertVerificationError as error:
         raise Unreachable(
             f"The certificate of {parts.hostname} is not valid: {error.verify_message}.",
@@ -351,6 +373,9 @@ def _ask(
         raise LineBroke(f"{parts.hostname} does not answer: {_reason(error)}.") from error
     except (ValueError, UnicodeError) as error:
         raise BadInput("The address or a header field has signs that may not stand there.") from error
+    if connection.deadline.over:  # a header without its end reads like a whole one
+        raise LineBroke(f"{parts.hostname} does not answer in time.")
+    return answer
 
 
 def _judge(answer: http.client.HTTPResponse, host: str) -> None:
@@ -377,7 +402,11 @@ def _pause(text: str) -> float:
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname, _port(parts)
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def name_of(url: str, headers: Mapping[str, str]) -> str:
@@ -393,5 +422,5 @@ def _reason(error: BaseException) -> str:
 
 def look(request: Request, line: Line) -> Mapping[str, str]:
     """The header fields of the answer, without its body. Raises as `fetch`."""
-    with _answer(request, line, {"Accept-Encoding": "gzip"}) as (answer, _url):
+    with _answer(request, line, {"Accept-Encoding": "gzip"}) as (answer, _url, _deadline):
         return {name.lower(): value for name, value in answer.getheaders()}

@@ -23,8 +23,9 @@ from urllib.parse import urlsplit
 from atalaya.core import limits
 from atalaya.core.errors import AtalayaError
 from atalaya.core.formats.mail import DAMAGED
+from atalaya.wire.deadline import Deadline
 from atalaya.wire.guard import Unreachable
-from atalaya.wire.http import Line
+from atalaya.wire.http import SECONDS, Line
 
 MAIL_BYTES = 32 * limits.MIB
 """A larger mail is left alone and told about."""
@@ -72,10 +73,41 @@ class Mail:
     problem: str = ""
 
 
+class Session(imaplib.IMAP4_SSL):
+    """An IMAP session over a socket that the guard opened, and that ends in time."""
+
+    deadline: Deadline
+
+    def __init__(self, mailbox: Mailbox, line: Line) -> None:
+        self._line = line
+        super().__init__(mailbox.host, mailbox.port, ssl_context=line.tls(), timeout=line.timeout)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        plain = self._line.guard.connect(self.host, self.port, timeout=timeout or self._line.timeout)
+        self.deadline = Deadline(plain, self._line.patience)
+        try:
+            safe: socket.socket = self.ssl_context.wrap_socket(plain, server_hostname=self.host)
+        except OSError:
+            self.deadline.cancel()
+            raise
+        return safe
+
+    def read(self, size: int) -> bytes:
+        """So many bytes of an answer. A server that announces more than a mail may have is not listened to."""
+        if size > MAIL_BYTES:
+            raise self.abort(f"an answer of {size} bytes is too long")
+        return super().read(size)
+
+    def shutdown(self) -> None:
+        self.deadline.cancel()
+        super().shutdown()
+
+
 @contextmanager
-def opened(mailbox: Mailbox, line: Line) -> Iterator[imaplib.IMAP4_SSL]:
+def opened(mailbox: Mailbox, line: Line) -> Iterator[Session]:
     """A session with the folder selected. Raises Unreachable, NotTaken, Forbidden."""
-    server = _connect(mailbox, line)
+    with _told(mailbox.host):
+        server = Session(mailbox, line)
     try:
         with _told(mailbox.host):
             try:
@@ -90,25 +122,28 @@ def opened(mailbox: Mailbox, line: Line) -> Iterator[imaplib.IMAP4_SSL]:
     finally:
         with _quiet():
             server.logout()
+        server.deadline.cancel()
 
 
-def mails(
-    server: imaplib.IMAP4_SSL, mailbox: Mailbox, line: Line, *, hosts: Collection[str] = ()
-) -> Iterator[Mail]:
+def mails(server: Session, mailbox: Mailbox, line: Line, *, hosts: Collection[str] = ()) -> Iterator[Mail]:
     """Each mail that nobody has seen, the oldest first; it is marked or moved when the next one is asked for.
 
-    Mails with a problem stay unseen. Raises Unreachable, NotTaken.
+    Mails with a problem stay unseen; what there is no time for waits for the next visit. Raises Unreachable, NotTaken.
     """
+    until = line.clock() + SECONDS
     with _told(mailbox.host):
         found = _good(server.uid("SEARCH", "UNSEEN"), "look for mails")
         for uid in (found[0] or b"").decode("ascii", "replace").split()[:MAILS]:
+            if line.clock() > until:
+                return
+            server.deadline.extend(SECONDS)
             mail = _mail(server, uid, line, hosts)
             yield mail
             if not mail.problem:
                 _put_away(server, uid, mailbox.move_to)
 
 
-def _mail(server: imaplib.IMAP4_SSL, uid: str, line: Line, hosts: Collection[str]) -> Mail:
+def _mail(server: Session, uid: str, line: Line, hosts: Collection[str]) -> Mail:
     told = _good(server.uid("FETCH", uid, "(RFC822.SIZE)"), "fetch a mail")
     size = re.search(rb"RFC822\.SIZE (\d+)", b" ".join(one for one in told if isinstance(one, bytes)))
     if size is None or int(size[1]) > MAIL_BYTES:
@@ -167,7 +202,7 @@ def _subject(message: EmailMessage) -> str:  # type: ignore[type-arg, unused-ign
     return " ".join(str(message.get("Subject", "")).split())[:200]
 
 
-def _put_away(server: imaplib.IMAP4_SSL, uid: str, move_to: str) -> None:
+def _put_away(server: Session, uid: str, move_to: str) -> None:
     if not move_to:
         _good(server.uid("STORE", uid, "+FLAGS", r"(\Seen)"), "mark a mail")
     elif "MOVE" in server.capabilities:
@@ -177,24 +212,6 @@ def _put_away(server: imaplib.IMAP4_SSL, uid: str, move_to: str) -> None:
         _good(server.uid("COPY", uid, _quoted(move_to)), f"move a mail to {move_to}")
         _good(server.uid("STORE", uid, "+FLAGS", r"(\Seen \Deleted)"), "mark a mail")
         _good(server.expunge(), "remove a mail that was copied")
-
-
-class _Guarded(imaplib.IMAP4_SSL):
-    """An IMAP session over a socket that the guard opened."""
-
-    def __init__(self, mailbox: Mailbox, line: Line) -> None:
-        self._line = line
-        super().__init__(mailbox.host, mailbox.port, ssl_context=line.tls(), timeout=line.timeout)
-
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        plain = self._line.guard.connect(self.host, self.port, timeout=timeout or self._line.timeout)
-        safe: socket.socket = self.ssl_context.wrap_socket(plain, server_hostname=self.host)
-        return safe
-
-
-def _connect(mailbox: Mailbox, line: Line) -> imaplib.IMAP4_SSL:
-    with _told(mailbox.host):
-        return _Guarded(mailbox, line)
 
 
 @contextmanager

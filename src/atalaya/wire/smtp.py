@@ -8,7 +8,9 @@ and that is an error of its own.
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +18,14 @@ from pathlib import Path
 
 from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 from atalaya.core.limits import MIB
+from atalaya.wire.deadline import Deadline
 
 MESSAGE_BYTES = 20 * MIB
 """A message larger than this is refused before a connection is made."""
+STEPS = 8
+"""Answers of the server that a conversation waits for at most, each for `Relay.timeout`."""
+SLOWEST = 4096
+"""Bytes a second of the slowest line that a message gets time for."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,10 @@ class Relay:
     password_file: str = ""
     ca_file: str = ""
     timeout: float = 30
+
+    def longest(self, size: int) -> float:
+        """Seconds after which nobody talks about a message of `size` bytes any more: `send` gives up a timeout earlier."""
+        return STEPS * self.timeout + size / SLOWEST
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,8 @@ def send(message: Message, relay: Relay) -> str:
     if len(message.data) > MESSAGE_BYTES:
         raise Refused(f"The message has {len(message.data)} bytes; at most {MESSAGE_BYTES} are sent.")
     sender, recipient = envelope_address(message.sender), envelope_address(message.recipient)
-    with _connected(relay, sender.rpartition("@")[2]) as server:
+    until = time.monotonic() + relay.longest(len(message.data)) - relay.timeout
+    with _connected(relay, sender.rpartition("@")[2], until) as server:
         _check_size(server, len(message.data))
         _envelope(server, sender, recipient)
         return _data(server, message.data)
@@ -84,12 +96,12 @@ def envelope_address(text: str) -> str:
 
 
 @contextmanager
-def _connected(relay: Relay, name: str) -> Iterator[smtplib.SMTP]:
+def _connected(relay: Relay, name: str, until: float) -> Iterator[smtplib.SMTP]:
     """A session that is greeted by `name`, encrypted and signed in; closed in the end whatever happens."""
     where = f"{relay.host}:{relay.port}"
     password = _password(relay)
     try:
-        server = _open(relay, name)
+        server = _open(relay, name, until)
     except ssl.SSLError as error:
         raise _no_trust(where, error) from error
     except (OSError, smtplib.SMTPException) as error:
@@ -102,11 +114,44 @@ def _connected(relay: Relay, name: str) -> Iterator[smtplib.SMTP]:
         _close(server)
 
 
-def _open(relay: Relay, name: str) -> smtplib.SMTP:
+class _Timed(smtplib.SMTP):
+    """A conversation that ends at a moment of the monotonic clock, however slowly the server speaks."""
+
+    until: float
+    deadline: Deadline | None = None
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        self.deadline = Deadline(plain, self.until - time.monotonic())
+        return plain
+
+    def close(self) -> None:
+        super().close()
+        if self.deadline:
+            self.deadline.cancel()
+
+
+class _TimedTls(smtplib.SMTP_SSL, _Timed):
+    """The same, with TLS from the first byte."""
+
+
+def _open(relay: Relay, name: str, until: float) -> smtplib.SMTP:
     # Without a name smtplib asks the DNS for its own, which can take a minute on a machine without one.
     if relay.security == "tls":
-        return smtplib.SMTP_SSL(relay.host, relay.port, name, timeout=relay.timeout, context=_tls(relay))
-    return smtplib.SMTP(relay.host, relay.port, name, timeout=relay.timeout)
+        server: _Timed = _TimedTls(local_hostname=name, timeout=relay.timeout, context=_tls(relay))
+    else:
+        server = _Timed(local_hostname=name, timeout=relay.timeout)
+    server.until = until
+    # Whose certificate it must be: `connect` does not note it.
+    server._host = relay.host  # type: ignore[attr-defined]
+    try:
+        code, said = server.connect(relay.host, relay.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, said)
+    except (OSError, smtplib.SMTPException):
+        server.close()
+        raise
+    return server
 
 
 def _tls(relay: Relay) -> ssl.SSLContext:

@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from atalaya.core.errors import BadInput, Temporary
+from atalaya.wire.deadline import Deadline
 from atalaya.wire.guard import Guard
 
 TIMEOUT = 10.0
 """Seconds for the connection, and for each piece of the answer."""
+SECONDS = 30.0
+"""Seconds for all of it, from the connection to the end of the answer."""
 ANSWER_BYTES = 65_536
 TIMESTAMP, SIGNATURE, DELIVERY = "Atalaya-Timestamp", "Atalaya-Signature", "Atalaya-Delivery"
 
@@ -57,7 +60,8 @@ def sign(secret: str, timestamp: int, body: bytes) -> str:
 
 
 def post(
-    url: str, body: bytes, *, secret: str, delivery: str, guard: Guard | None = None, timeout: float = TIMEOUT
+    url: str, body: bytes, *, secret: str, delivery: str, guard: Guard | None = None,
+    timeout: float = TIMEOUT, seconds: float = SECONDS,
 ) -> Answer:  # fmt: skip
     """Send one JSON body. Redirects are not followed: they are an answer like any other.
 
@@ -77,6 +81,7 @@ def post(
     context = ssl.create_default_context()
     raw = (guard or Guard()).connect(host, parts.port or 443, timeout=timeout)
     connection = http.client.HTTPSConnection(host, parts.port or 443, timeout=timeout)
+    deadline = Deadline(raw, seconds)
     try:
         connection.sock = context.wrap_socket(raw, server_hostname=host)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -84,8 +89,10 @@ def post(
         answer = connection.getresponse()
         said = answer.read(ANSWER_BYTES).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        raise Temporary(f"{host} did not take it: {error}.") from error
+        why = f"no answer within {seconds:g} s" if deadline.over else error
+        raise Temporary(f"{host} did not take it: {why}.") from error
     finally:
+        deadline.cancel()
         raw.close()
         connection.close()
     return Answer(answer.status, " ".join(said.split())[:200])

@@ -378,7 +378,7 @@ def test_it_leaves_a_notice_alone_that_another_process_sends(told: World, see: S
     with pytest.raises(Temporary):
         actions.deliver(notice.pk)
     assert box.accepted == []
-    Attempt.objects.update(started_at=timezone.now() - actions.longest_attempt())
+    Attempt.objects.update(started_at=timezone.now() - actions.longest_attempt(notice))
     Notice.objects.update(attempts=1)
     actions.deliver(notice.pk)
     assert len(box.accepted) == 1

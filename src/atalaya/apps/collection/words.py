@@ -11,6 +11,7 @@ SENTENCES: tuple[str, ...] = (
     gettext_noop("{host} answers {status}."),
     gettext_noop("{host} answers {status} {answer}."),
     gettext_noop("{host} does not answer at port {port}: {error}."),
+    gettext_noop("{host} does not answer in time."),
     gettext_noop("{host} does not answer: {error}."),
     gettext_noop("The name {host} is not found: {error}."),
     gettext_noop("Check the address, and the node's DNS."),

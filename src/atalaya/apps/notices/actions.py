@@ -397,16 +397,15 @@ def _close_dead(notice: Notice) -> None:
     still = notice.ledger.filter(outcome=Outcome.STARTED).first()
     if still is None:
         return
-    if still.started_at > timezone.now() - longest_attempt():
+    if still.started_at > timezone.now() - longest_attempt(notice):
         raise Temporary("Another process is handing this notice to the mail server.")
     still.outcome, still.finished_at = Outcome.UNKNOWN, timezone.now()
     still.save(update_fields=["outcome", "finished_at"])
 
 
-def longest_attempt() -> timedelta:
-    """After this long no living process still talks to the mail server about one notice: each of the steps of the
-    conversation has its own time limit."""
-    return timedelta(seconds=8 * settings.CONFIG.mail.timeout)
+def longest_attempt(notice: Notice) -> timedelta:
+    """After this long no living process still talks to the mail server about the notice: it was cut off before."""
+    return timedelta(seconds=relay().longest(outbox.size(notice.pk)))
 
 
 def _sent(attempt: Attempt, answer: str, *, by: User | None) -> Notice:

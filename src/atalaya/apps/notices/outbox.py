@@ -52,6 +52,14 @@ def message(notice: UUID, sha256: str) -> bytes:
     return data
 
 
+def size(notice: UUID) -> int:
+    """Bytes of the message, 0 where it is gone."""
+    try:
+        return len(read(notice, "eml"))
+    except (OSError, EOFError):
+        return 0
+
+
 def kept(notice: UUID) -> bool:
     """Whether anything of the notice is still there."""
     return any(_path(notice, kind).exists() for kind in KINDS)
