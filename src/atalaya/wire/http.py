@@ -61,7 +61,7 @@ class Line:
     guard: Guard = field(default_factory=Guard)
     bucket: Bucket = field(default_factory=Bucket)
     timeout: float = 30
-    patience: float = 120
+    patience: float = 90
     ca_file: str = ""
     progress: Callable[[int], None] = lambda _count: None
     clock: Callable[[], float] = time.monotonic

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.world import World
 
 from atalaya.apps.collection import actions, gathering, queries
 from atalaya.apps.collection.models import Fetched, Run, Source
+from atalaya.apps.events import actions as ingests
 from atalaya.apps.events.models import Ingest
 from atalaya.apps.jobs import worker
 from atalaya.apps.jobs.models import Job
@@ -272,3 +275,35 @@ def test_it_knows_the_usual_of_every_source_at_once(site: Site, source: Make, wo
     assert found[row.pk].rows == (10, 11, 9, 10, 2)
     assert found[row.pk].verdict == "less"
     assert other.pk not in found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_takes_in_files_while_downloads_go_on(
+    site: Site, source: Make, world: World, tmp_path: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        site.put(f"/{name}", events(*["192.0.2.1"] * 5000), pause=0.2)
+        actions.ask_now(source(f"{site.url}/{name}", name=name), by=world.handler)
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.work, args=(stop,), kwargs={"idle": 0.05})
+    thread.start()
+    try:
+        _until(lambda: Run.objects.filter(result="running").count() == 2)
+        (tmp_path / "mine").write_bytes(events("192.0.2.9"))
+        mine, _ = ingests.receive(
+            tmp_path / "mine", by=world.handler, state="TT", name="mine.jsonl", channel="upload", feed="intelmq-json",
+        )  # fmt: skip
+        _until(lambda: Ingest.objects.get(pk=mine.pk).status == "done")
+        assert Run.objects.filter(result="running").count() == 2, "the downloads still go on"
+    finally:
+        stop.set()
+        thread.join(10)
+    assert set(Job.objects.filter(name="collection.fetch").values_list("status", "attempts")) == {
+        ("ready", 0)
+    }
+
+
+def _until(holds: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.05)

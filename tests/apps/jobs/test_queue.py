@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from django.utils import timezone
 from tests.world import World
 
 from atalaya.apps.jobs import actions, worker
+from atalaya.apps.jobs.lanes import FETCH, LANES, MAIL
 from atalaya.apps.jobs.models import Job, Schedule
 from atalaya.apps.records.models import Record
 from atalaya.core.errors import AtalayaError, BadInput, Temporary
@@ -408,6 +410,79 @@ def test_it_holds_a_long_job_by_its_heartbeat() -> None:
     assert seen == ["began"]
 
 
+@contextmanager
+def _working() -> Iterator[threading.Event]:
+    """A worker in a thread; it has ended when the block has."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.work, args=(stop,), kwargs={"idle": 0.02})
+    thread.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_works_while_others_wait_and_lets_so_many_wait_at_a_time() -> None:
+    go, begun = threading.Event(), []
+
+    def wait(number: int) -> None:
+        begun.append(number)
+        go.wait(10)
+        seen.append("waited")
+
+    waiting = actions.job("tests.wait", lane=FETCH)(wait)
+    for number in range(LANES[FETCH].width + 1):
+        waiting.enqueue(number=number)
+    with _working():
+        _until(lambda: len(begun) == LANES[FETCH].width)
+        actions.job("tests.note")(note).enqueue(what="a")
+        _until(lambda: bool(seen))
+        assert (seen, len(begun)) == (["a"], LANES[FETCH].width)
+        go.set()
+        _until(lambda: not Job.objects.exclude(status=Job.Status.DONE).exists())
+    assert seen[1:] == ["waited"] * (LANES[FETCH].width + 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_gives_back_or_finishes_what_waits_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LEAVE", 0.05)
+    go, begun = threading.Event(), []
+
+    def wait(lane: str) -> None:
+        begun.append(lane)
+        go.wait(10 if lane == FETCH else 0.5)
+        seen.append(lane)
+
+    for lane in (FETCH, MAIL):
+        actions.job(f"tests.{lane}", lane=lane)(wait).enqueue(lane=lane)
+    with _working():
+        _until(lambda: len(begun) == 2)
+    assert seen == [MAIL]
+    found = Job.objects.get(name="tests.fetch")
+    assert (found.status, found.attempts, found.leased_by) == (Job.Status.READY, 0, "")
+    assert Job.objects.get(name="tests.mail").status == Job.Status.DONE
+    go.set()
+    _until(lambda: seen == [MAIL, FETCH])
+    found.refresh_from_db()
+    assert found.status == Job.Status.READY, "who gave it back writes over it no more"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_says_of_a_job_that_waits_how_it_failed() -> None:
+    actions.job("tests.boom", lane=MAIL)(lambda: boom(BadInput)).enqueue()
+    with _working():
+        _until(lambda: Job.objects.filter(status=Job.Status.DEAD).exists())
+    assert Job.objects.get().error == "Broken."
+
+
+def test_it_knows_its_lanes() -> None:
+    with pytest.raises(ValueError, match="no lane"):
+        actions.job("tests.note", lane="fast")(note)
+    assert actions.lane_of(Job(name="of.another.version")) == ""
+
+
 @pytest.mark.django_db(transaction=True)
 def test_it_puts_the_same_work_once_when_many_ask_at_once() -> None:
     task = actions.job("tests.note")(note)
@@ -447,12 +522,14 @@ def test_it_stays_when_the_database_is_away_for_a_while(monkeypatch: pytest.Monk
     real, stop = actions.claim, threading.Event()
     calls: list[int] = []
 
-    def claim(me: str, *, lease: float) -> Job | None:
+    def claim(me: str, *, lease: float, lanes: Collection[str]) -> Job | None:
         calls.append(1)
-        if len(calls) < 3:
+        if len(calls) < 6:
             raise OperationalError("The database is away.")
-        stop.set()
-        return real(me, lease=lease)
+        found = real(me, lease=lease, lanes=lanes)
+        if found:
+            stop.set()
+        return found
 
     monkeypatch.setattr(actions, "claim", claim)
     actions.job("tests.note")(note).enqueue(what="a")

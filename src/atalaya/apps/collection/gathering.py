@@ -26,6 +26,8 @@ from atalaya.wire.http import Line, Request, Version
 PLACE = "{key}"
 """Where the address of a source says so, its key is put in."""
 PROBE_SECONDS = 10.0
+HEADER_TIMEOUTS = 3
+"""How many times the time limit without a byte a server may take until its header is there: less than a source is held."""
 SHADOWSERVER_DAYS = 3
 """Days back that reports are looked for: some come late."""
 FIRST_DAYS = 30
@@ -76,7 +78,10 @@ def line(progress: Callable[[int], None] = lambda _count: None, *, timeout: floa
     rate = config.bandwidth_kbit * 125 / settings.CONFIG.work.workers
     guard = Guard.allowing(config.private)
     timeout = timeout or config.timeout
-    return Line(guard, _bucket(rate), timeout=timeout, ca_file=config.ca_file, progress=progress)
+    patience = HEADER_TIMEOUTS * timeout
+    return Line(
+        guard, _bucket(rate), timeout=timeout, patience=patience, ca_file=config.ca_file, progress=progress
+    )
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from atalaya.apps.collection import actions
 from atalaya.apps.jobs.actions import hears, job, periodic
+from atalaya.apps.jobs.lanes import FETCH
 
 
 @periodic(seconds=30)
@@ -13,7 +14,7 @@ def ask_due() -> None:
     actions.ask_due()
 
 
-@job("collection.fetch", max_attempts=8)
+@job("collection.fetch", max_attempts=8, lane=FETCH)
 def fetch(*, source: str) -> None:
     """Fetch what is new at one source. What goes wrong on the line is written down with the run, not here."""
     actions.fetch(source)

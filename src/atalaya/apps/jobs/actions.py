@@ -9,7 +9,7 @@ import functools
 import importlib
 import inspect
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.module_loading import module_has_submodule
 from django.utils.translation import gettext as _
 
+from atalaya.apps.jobs.lanes import LANES, MAIN
 from atalaya.apps.jobs.models import Job, Schedule
 from atalaya.apps.records.actions import Actor, record
 from atalaya.core.errors import AtalayaError
@@ -42,12 +43,13 @@ _system_random = secrets.SystemRandom()
 
 @dataclass(frozen=True)
 class Task(Generic[Args, Result]):
-    """A function that can run in the background. Calling it runs it here and now."""
+    """A function that can run in the background. Calling it runs it here and now. `lane` is one of LANES, or MAIN."""
 
     name: str
     func: Callable[Args, Result]
     max_attempts: int = 5
     priority: int = 0
+    lane: str = MAIN
 
     def __call__(self, *args: Args.args, **kwargs: Args.kwargs) -> Result:
         return self.func(*args, **kwargs)
@@ -84,14 +86,16 @@ PERIODS: dict[str, timedelta] = {}
 
 
 def job(
-    name: str, *, max_attempts: int = 5, priority: int = 0
+    name: str, *, max_attempts: int = 5, priority: int = 0, lane: str = MAIN
 ) -> Callable[[Callable[Args, Result]], Task[Args, Result]]:
     """Decorator, closest to the function: it becomes a Task under this name, which must be unique and stay."""
+    if lane not in {MAIN, *LANES}:
+        raise ValueError(f"There is no lane {lane!r}.")
 
     def declare(func: Callable[Args, Result]) -> Task[Args, Result]:
         if name in TASKS and inspect.unwrap(TASKS[name].func).__qualname__ != func.__qualname__:
             raise ValueError(f"There is another job named {name}.")
-        task = Task(name, func, max_attempts, priority)
+        task = Task(name, func, max_attempts, priority, lane)
         TASKS[name] = task
         return task
 
@@ -174,14 +178,21 @@ def _join(standing: QuerySet[Job], run_after: datetime, *, again: bool) -> int:
     )
 
 
-def claim(worker: str, *, lease: float) -> Job | None:
-    """Take the most urgent due job for `lease` seconds, or return None when nothing is due.
+def lane_of(job: Job) -> str:
+    """The lane that a job runs in. What this version does not know has none."""
+    task = TASKS.get(job.name)
+    return task.lane if task else MAIN
+
+
+def claim(worker: str, *, lease: float, lanes: Collection[str] = (MAIN, *LANES)) -> Job | None:
+    """Take the most urgent due job of these lanes for `lease` seconds, or return None when nothing is due.
 
     The idle case is one indexed read. SQLite has one writer at a time; on PostgreSQL rows that another worker
     is taking are skipped.
     """
     now = timezone.now()
-    due = Job.objects.filter(status=Job.Status.READY, run_after__lte=now).order_by("-priority", "run_after")
+    due = Job.objects.filter(_of(lanes), status=Job.Status.READY, run_after__lte=now)
+    due = due.order_by("-priority", "run_after")
     if not due.exists():
         return None
     with transaction.atomic():
@@ -202,6 +213,12 @@ def claim(worker: str, *, lease: float) -> Job | None:
     return found
 
 
+def _of(lanes: Collection[str]) -> Q:
+    if MAIN in lanes:
+        return ~Q(name__in=[task.name for task in TASKS.values() if task.lane not in lanes])
+    return Q(name__in=[task.name for task in TASKS.values() if task.lane in lanes])
+
+
 def _held(job: Job) -> QuerySet[Job]:
     """The job's row while this worker still holds it for this attempt: no late worker writes over a newer one."""
     return Job.objects.filter(
@@ -212,6 +229,20 @@ def _held(job: Job) -> QuerySet[Job]:
 def extend(job: Job, *, lease: float) -> bool:
     """Hold the job for `lease` seconds from now. False when it is no longer this worker's."""
     return bool(_held(job).update(lease_until=timezone.now() + timedelta(seconds=lease)))
+
+
+def give_back(job: Job) -> bool:
+    """Let another worker go on with the job at once, as if it had not been begun. False when it was no longer this one's."""
+    return bool(
+        _held(job).update(
+            status=Job.Status.READY,
+            attempts=job.attempts - 1,
+            run_after=timezone.now(),
+            again=False,
+            leased_by="",
+            lease_until=None,
+        )
+    )
 
 
 def finish(job: Job) -> bool:

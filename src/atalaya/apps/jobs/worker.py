@@ -9,9 +9,11 @@ import socket
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -19,6 +21,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from django.utils import translation
 
 from atalaya.apps.jobs import actions
+from atalaya.apps.jobs.lanes import LANES, MAIN
 from atalaya.apps.jobs.models import Job
 from atalaya.core import room
 from atalaya.core.errors import AtalayaError, NoRoom
@@ -29,16 +32,18 @@ LEASE = 60.0
 """Seconds after which a job whose worker went silent is given to another one. Held anew three times as often."""
 IDLE = 1.0
 """Seconds between two looks into an empty queue."""
+LEAVE = 1.0
+"""Seconds that a process which ends waits for a job that it gives back then."""
 LONGEST_SLEEP = 30.0
 """Seconds the scheduler sleeps at most, so that it soon sees a changed clock."""
 
 
 class Heartbeat:
-    """A thread that keeps holding the job its worker is busy with, over a database connection of its own."""
+    """A thread that keeps holding the jobs its worker is busy with, over a database connection of its own."""
 
     def __init__(self, lease: float) -> None:
         self._lease = lease
-        self._job: Job | None = None
+        self._jobs: set[Job] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -51,21 +56,21 @@ class Heartbeat:
 
     @contextmanager
     def holding(self, job: Job) -> Iterator[None]:
-        self._job = job
+        self._jobs.add(job)
         try:
             yield
         finally:
-            self._job = None
+            self._jobs.discard(job)
 
     def _beat(self) -> None:
         while not self._stop.wait(self._lease / 3):
-            if job := self._job:
+            for job in list(self._jobs):
                 self._hold(job)
         connections.close_all()
 
     def _hold(self, job: Job) -> None:
         try:
-            if not actions.extend(job, lease=self._lease) and self._job is job:
+            if not actions.extend(job, lease=self._lease) and job in self._jobs:
                 logger.warning(
                     "%s %s is no longer this worker's; its result will not count.", job.name, job.pk
                 )
@@ -73,6 +78,51 @@ class Heartbeat:
             # The next beat comes before the lease ends.
             logger.warning("%s %s could not be held: %s", job.name, job.pk, error)
             connections.close_all()
+
+
+class Beside:
+    """Runs the jobs of LANES, each in a thread of its own, so that nothing stands behind those that wait for others."""
+
+    def __init__(self, worker: str, heartbeat: Heartbeat, *, lease: float, idle: float) -> None:
+        self._worker, self._heartbeat, self._lease, self._idle = worker, heartbeat, lease, idle
+        self._running: dict[threading.Thread, Job] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._dispatch, name="beside", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more jobs, wait for those that must be finished, and give back the others."""
+        self._stop.set()
+        self._thread.join()
+        for thread, job in self._running.items():
+            thread.join(None if LANES[actions.lane_of(job)].finishes else LEAVE)
+            if thread.is_alive() and _guarded(partial(actions.give_back, job)):
+                logger.info("%s %s is left to the next worker.", job.name, job.pk)
+
+    def _dispatch(self) -> None:
+        while not self._stop.is_set():
+            if not _guarded(self._take):
+                self._stop.wait(self._idle)
+        connections.close_all()
+
+    def _take(self) -> bool:
+        self._running = {thread: job for thread, job in self._running.items() if thread.is_alive()}
+        busy = Counter(map(actions.lane_of, self._running.values()))
+        free = [name for name, lane in LANES.items() if busy[name] < lane.width]
+        job = actions.claim(self._worker, lease=self._lease, lanes=free) if free else None
+        if job is None:
+            return False
+        thread = threading.Thread(target=self._run, args=(job,), name=job.name, daemon=True)
+        self._running[thread] = job
+        thread.start()
+        return True
+
+    def _run(self, job: Job) -> None:
+        with self._heartbeat.holding(job):
+            _guarded(lambda: run(job))
+        connections.close_all()
 
 
 def work(stop: threading.Event, *, lease: float = LEASE, idle: float = IDLE) -> None:
@@ -83,18 +133,21 @@ def work(stop: threading.Event, *, lease: float = LEASE, idle: float = IDLE) -> 
     actions.load()
     me = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
     heartbeat = Heartbeat(lease)
+    beside = Beside(me, heartbeat, lease=lease, idle=idle)
     heartbeat.start()
+    beside.start()
     sweep_at = 0.0
     try:
         while not stop.is_set():
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + lease / 6
                 _safely(actions.release_expired)
-            if not _turn(me, heartbeat, lease):
+            if not _guarded(lambda: _turn(me, heartbeat, lease)):
                 stop.wait(idle)
             elif _too_big():
                 break
     finally:
+        beside.stop()
         heartbeat.stop()
         connections.close_all()
 
@@ -169,18 +222,23 @@ def _call(job: Job) -> None:
 
 
 def _turn(me: str, heartbeat: Heartbeat, lease: float) -> bool:
-    """Claim and run one job. False when there was none or the database was away."""
+    """Claim and run one job. False when there was none."""
+    job = actions.claim(me, lease=lease, lanes=(MAIN,))
+    if job is None:
+        return False
+    with heartbeat.holding(job):
+        run(job)
+    return True
+
+
+def _guarded(turn: Callable[[], bool | None]) -> bool:
+    """Whether the turn did something; False also when the database was away."""
     try:
-        job = actions.claim(me, lease=lease)
-        if job is None:
-            return False
-        with heartbeat.holding(job):
-            run(job)
+        return bool(turn())
     except Exception:  # noqa: BLE001 - a database that is away for a while must not end the worker
         logger.exception("The queue could not be read or written; trying again.")
         connections.close_all()
         return False
-    return True
 
 
 def _safely(action: Callable[[], float]) -> float | None:

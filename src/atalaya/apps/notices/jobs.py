@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from atalaya.apps.jobs.actions import hears, job, periodic
+from atalaya.apps.jobs.lanes import MAIL
 from atalaya.apps.notices import actions, queries
 from atalaya.apps.notices.models import Notice, Trouble
 
@@ -38,7 +39,7 @@ def due() -> None:
         send.enqueue(notice=str(notice), unique_key=f"notice:{notice}")
 
 
-@job("notices.send", max_attempts=20)
+@job("notices.send", max_attempts=20, lane=MAIL)
 def send(*, notice: str) -> None:
     """Write one notice and hand it to the mail server. Delays of the server are on the notice, not on the job."""
     actions.deliver(notice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from atalaya.apps.jobs.actions import hears, job, periodic
+from atalaya.apps.jobs.lanes import HOOK
 from atalaya.apps.portal import actions
 from atalaya.apps.portal.models import Webhook
 
@@ -30,7 +31,7 @@ def tell(*, webhook: str) -> None:
 
 
 @hears("portal.delivery.made")
-@job("portal.deliver", max_attempts=10)
+@job("portal.deliver", max_attempts=10, lane=HOOK)
 def deliver(*, delivery: str) -> None:
     """Send one message. What the other side says is on the delivery; the next attempt is work of its own."""
     if pause := actions.deliver(delivery):
