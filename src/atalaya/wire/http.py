@@ -246,8 +246,11 @@ def _attempt(
             partial.forget()
             raise LineBroke("The server does not go on where it left off.")
         with partial.path.open("ab") as file:
-            _copy(answer, file, line, have, most, until)
-        if deadline.over:
+            try:
+                _copy(answer, file, line, have, most, until)
+            except LineBroke as error:
+                raise (_too_long() if deadline.over else error) from error.__cause__
+        if deadline.over:  # a body without a stated length ends like a whole one
             raise _too_long()
     partial.settle(most)
     return Download(partial.target, name_of(url, headers), url, partial.version, headers)

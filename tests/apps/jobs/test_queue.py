@@ -464,7 +464,8 @@ def test_it_gives_back_or_finishes_what_waits_when_it_ends(monkeypatch: pytest.M
     assert (found.status, found.attempts, found.leased_by) == (Job.Status.READY, 0, "")
     assert Job.objects.get(name="tests.mail").status == Job.Status.DONE
     go.set()
-    _until(lambda: seen == [MAIL, FETCH])
+    _until(lambda: not any(thread.name == "tests.fetch" for thread in threading.enumerate()))
+    assert seen == [MAIL, FETCH]
     found.refresh_from_db()
     assert found.status == Job.Status.READY, "who gave it back writes over it no more"
 
