@@ -41,6 +41,8 @@ def test_it_reads_lists_and_truth_from_the_environment(tmp_path: Path) -> None:
         ("[web]\nport = true\n", {}, ["port", "int"]),
         ('[mail]\nsecurity = "ssl"\n', {}, ["security", "starttls"]),
         ('[node]\ntimezone = "Mars/Olympus"\n', {}, ["timezone", "IANA"]),
+        ('[collection]\nprivate = ["10.0.0.1/8"]\n', {}, ["[collection] private", "10.0.0.1/8"]),
+        ("", {"ATALAYA_COLLECTION_PRIVATE": '["10.0.0.1"]'}, ["[collection] private", "commas"]),
         ("[web]\nhosts = [1]\n", {}, ["hosts", "texts"]),
         ("[web\n", {}, ["atalaya.toml"]),
         ('[engine]\nkind = "spark"\n', {}, ["kind", "local", "cluster"]),

@@ -18,6 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from atalaya.core.engine.machine import Machine
 from atalaya.core.errors import ConfigError
+from atalaya.wire.guard import Guard
 
 LANGUAGES = ("en", "es", "fr", "pt-br")
 
@@ -287,6 +288,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     config = Config(data=data, **sections)
     _check_timezone(config.node.timezone)
     _check_engine(config)
+    _check_private(config.collection.private)
     return config
 
 
@@ -380,6 +382,16 @@ def _check_engine(config: Config) -> None:
         raise ConfigError(
             f"[engine] first is {config.engine.first!r}.", advice="Give HOST:PORT, for example 10.0.0.1:6379."
         )
+
+
+def _check_private(names: list[str]) -> None:
+    try:
+        Guard.allowing(names)
+    except ConfigError as error:
+        raise ConfigError(
+            f"[collection] private: {error}",
+            advice="Give host names, addresses and prefixes; separated by commas in the environment.",
+        ) from error
 
 
 def _check_timezone(name: str) -> None:

@@ -8,6 +8,7 @@ a name that answers otherwise the next time changes nothing.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
+"""What may be the name of a host, in any alphabet."""
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 COMPATIBLE = ipaddress.IPv6Network("::/96")
 
@@ -46,7 +49,7 @@ class Guard:
             try:
                 networks.append(ipaddress.ip_network(name))
             except ValueError as error:
-                if "/" in name or ":" in name or name.replace(".", "").isdigit():
+                if not HOST.fullmatch(name) or name.replace(".", "").isdigit():
                     raise ConfigError(f"{name!r} is neither a host name nor a prefix: {error}.") from error
                 hosts.add(name.lower().rstrip("."))
         return cls(frozenset(hosts), tuple(networks))

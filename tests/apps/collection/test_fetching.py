@@ -306,6 +306,23 @@ def test_it_takes_in_files_while_downloads_go_on(
     }
 
 
+def test_it_shows_how_far_a_fetch_is(site: Site, source: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "HOLD_ANEW", timedelta(0))
+    site.put("/list", events(*["192.0.2.1"] * 3000))
+    shown: list[int] = []
+    real = actions.gathering.line
+
+    def line(progress: Callable[[int], None]) -> Any:
+        def told(count: int) -> None:
+            progress(count)
+            shown.append(Run.objects.get(result="running").bytes)
+
+        return real(told)
+
+    monkeypatch.setattr(actions.gathering, "line", line)
+    assert run(source(site.url + "/list")).bytes == shown[-1] > shown[0] > 0
+
+
 def _until(holds: Callable[[], bool], seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
     while not holds() and time.monotonic() < deadline:

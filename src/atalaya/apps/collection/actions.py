@@ -195,10 +195,11 @@ class _Held:
             Run.objects.filter(source=self.source, result=Result.RUNNING).update(
                 result=Result.FAILED, finished_at=now, message=INTERRUPTED
             )
-            return Run.objects.create(source=self.source)
+            self._run = Run.objects.create(source=self.source)
+            return self._run
 
     def progress(self, count: int) -> None:
-        """Count what arrives, and hold on. Raises Temporary when the source is no longer ours."""
+        """Count what arrives, hold on, and show how far it is. Raises Temporary when the source is no longer ours."""
         self.bytes += count
         now = timezone.now()
         if self._until - now < HOLD - HOLD_ANEW:
@@ -206,6 +207,7 @@ class _Held:
             if not mine.update(held_until=now + HOLD):
                 raise Temporary("This fetch took too long, and another process took over.")
             self._until = now + HOLD
+            Run.objects.filter(pk=self._run.pk).update(bytes=self.bytes)
 
     def end(self, run: Run, problem: AtalayaError | None) -> None:
         """Write down how the run ended, how the source is, and when it is asked next."""
