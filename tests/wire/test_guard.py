@@ -83,7 +83,9 @@ def test_it_lets_named_hosts_and_prefixes_pass() -> None:
     assert not named.allows("other.local", "192.168.1.1")
 
 
-@pytest.mark.parametrize("name", ["10.0.0.1/8", "10.0.0", "fd00::/200", '["10.0.0.1"]', "a b", "", "https://here"])
+@pytest.mark.parametrize(
+    "name", ["10.0.0.1/8", "10.0.0", "fd00::/200", '["10.0.0.1"]', "a b", "", "https://here"]
+)
 def test_it_refuses_an_exception_that_is_no_prefix(name: str) -> None:
     with pytest.raises(ConfigError, match="neither a host name nor a prefix"):
         Guard.allowing([name])
