@@ -47,6 +47,8 @@ GOALS = {
     "facets of a filtered page": 300,
 }
 """Milliseconds for the middle one of the answers, at ten million events; twice that for 30 days of a longer history."""
+EXPORT_MIB = 300
+"""However many events somebody downloads, and however many a day's file has."""
 
 
 def run(rows: list[int] | None = None) -> list[Figure]:
@@ -58,6 +60,7 @@ def _measured(millions: int) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="atalaya-explorer-") as folder:
         made = in_new_process("bench.explorer", "make", folder, str(millions))
         found = in_new_process("bench.explorer", "ask", folder, str(millions))
+        sent = in_new_process("bench.explorer", "export", folder, str(millions))
     goals = {name: goal * (1 if millions <= MILLIONS else 2) for name, goal in GOALS.items()}
     answers = [
         Figure(f"{name}: {which}", milliseconds, "ms", goal=goals.get(name) if which == "p50" else None)
@@ -69,6 +72,9 @@ def _measured(millions: int) -> list[Figure]:
         Figure("disk for each event", made["bytes"] / made["events"], "bytes"),
         *answers,
         Figure("peak memory while asking", found["peak"], "MiB"),
+        Figure("three days as CSV: events", sent["events"], "events"),
+        Figure("three days as CSV: CPU", sent["cpu"], "CPU-s"),
+        Figure("three days as CSV: peak memory", sent["peak"], "MiB", goal=EXPORT_MIB, at_most=True),
     ]
 
 
@@ -148,6 +154,16 @@ def ask(folder: Path, millions: int) -> dict[str, Any]:
     return {"times": quantiles, "peak": peak_mib()}
 
 
+def export(folder: Path, millions: int) -> dict[str, float]:
+    """Write what happened in the last three days as CSV; returns events, CPU-seconds and the peak of memory."""
+    table, events, began = EventTable(folder / "events"), 0, time.process_time()
+    since = START + timedelta(days=_days(millions) - 3)
+    for batch in table.batches(Question(states=frozenset({"BB"}), organisations=None, since=since)):
+        events += batch.height
+        batch.select(pl.exclude(pl.List)).write_csv(os.devnull)
+    return {"events": events, "cpu": time.process_time() - began, "peak": peak_mib()}
+
+
 Asked = Callable[[EventTable, int], object]
 
 
@@ -197,7 +213,7 @@ def _timed(table: EventTable, asked: Asked) -> Iterator[float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", nargs="?", choices=["make", "ask"])
+    parser.add_argument("part", nargs="?", choices=["make", "ask", "export"])
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("millions", nargs="?", type=int, default=MILLIONS)
     options = parser.parse_args()
@@ -205,4 +221,5 @@ if __name__ == "__main__":
         for figure in run():
             print(figure)
     else:
-        print(json.dumps({"make": make, "ask": ask}[options.part](options.folder, options.millions)))
+        parts = {"make": make, "ask": ask, "export": export}
+        print(json.dumps(parts[options.part](options.folder, options.millions)))

@@ -31,7 +31,7 @@ from atalaya.site.testing import postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
-ROWS = 150_000
+ROWS = 400_000
 
 
 @dataclass
@@ -48,12 +48,12 @@ class Beside(Node):
         return self.data.parent / "beside.log"
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 120) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 120, pause: float = 0.3) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if holds():
             return True
-        time.sleep(0.3)
+        time.sleep(pause)
     return False
 
 
@@ -144,7 +144,7 @@ def test_it_takes_a_large_file_on_two_machines_one_of_which_loses_a_worker(
             killed.append(pid)
         return bool(busy)
 
-    assert eventually(kill_one), first.log + second.log
+    assert eventually(kill_one, pause=0.05), first.log + second.log
     assert eventually(lambda: ingest(first)[0] == "done", 180), first.log + second.log
     assert killed
 

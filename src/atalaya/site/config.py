@@ -63,7 +63,7 @@ class Web:
         "127.0.0.1", "Address to listen on. Put a TLS proxy in front before you use another one."
     )
     port: int = setting(8420, "Port to listen on.", least=1, most=65535)
-    threads: int = setting(4, "Requests answered at the same time.", least=1, most=64)
+    threads: int = setting(8, "Requests answered at the same time.", least=1, most=64)
     api_requests: int = setting(
         600,
         "Requests that one API token may make in a minute; beyond it the API answers 429.",

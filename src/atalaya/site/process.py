@@ -11,16 +11,16 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from secrets import token_hex
 from types import FrameType
 
-from atalaya.core import limits
 from atalaya.core.engine import cluster, machine
 from atalaya.core.errors import AtalayaError, ConfigError, Temporary
 from atalaya.site import config as configuration
-from atalaya.site import secrets
+from atalaya.site import secrets, serving
 from atalaya.site.cli import LATER, REFUSED, USAGE, loading, start_django
 from atalaya.site.run import SUPERVISOR
 
@@ -36,22 +36,11 @@ def web() -> None:
 
         _ = get_resolver().url_patterns  # every page, before the first is asked for
 
-    config = settings.CONFIG.web
+    config = settings.CONFIG
     signal.signal(signal.SIGTERM, _leave)
-    trusted = {
-        "trusted_proxy": "*",
-        "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto",
-        "clear_untrusted_proxy_headers": True,
-    }
+    tempfile.tempdir = str(serving.spool(config))
     waitress.serve(  # type: ignore[no-untyped-call]
-        application,
-        host=config.address,
-        port=config.port,
-        threads=config.threads,
-        ident="",
-        max_request_body_size=limits.UPLOAD_BYTES + limits.MIB,
-        channel_timeout=60,
-        **(trusted if config.behind_proxy else {}),
+        application, host=config.web.address, port=config.web.port, **serving.options(config)
     )
 
 

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "atalaya.web.middleware.while_there_is_room",
     "atalaya.web.middleware.security_headers",
     "atalaya.web.problem.for_programs",
     "whitenoise.middleware.WhiteNoiseMiddleware",

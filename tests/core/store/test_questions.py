@@ -217,6 +217,16 @@ def test_it_reads_small_files_together_and_large_ones_alone(
     assert together["day"].is_sorted(descending=True)
 
 
+def test_it_reads_a_large_file_part_by_part(table: EventTable, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reading, "PIECE_ROWS", 1)
+    monkeypatch.setattr(reading, "PART_ROWS", 2)
+    for question in (ALL, replace(ALL, states=frozenset({"BB"})), replace(ALL, type="vulnerable-system")):
+        found = list(table.batches(question))
+        assert max(batch.height for batch in found) <= 2
+        expected = table.rows(replace(question, limit=100))
+        assert pl.concat(found).sort("raw_file", "raw_row").equals(expected.sort("raw_file", "raw_row"))
+
+
 def test_it_opens_only_files_that_may_hold_one_of_the_hosts(table: EventTable):
     def opened(*hosts: str) -> list[int]:
         found = reading.candidates(table.manifest(), replace(ALL, hosts=frozenset(hosts)))

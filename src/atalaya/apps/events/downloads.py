@@ -24,6 +24,8 @@ from atalaya.core.store import Question
 
 Batches = Iterator[pl.DataFrame]
 CHUNK = 1024 * 1024
+ROW_GROUP = 16_384
+"""Rows that are in memory together while a Parquet file is put together."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def as_parquet(batches: Batches) -> Iterator[bytes]:
         parts = [_part(Path(folder), at, events) for at, events in enumerate(batches)]
         whole = Path(folder) / "events.parquet"
         if parts:
-            pl.scan_parquet(parts).sink_parquet(whole, compression="zstd")
+            pl.scan_parquet(parts).sink_parquet(whole, compression="zstd", row_group_size=ROW_GROUP)
         else:
             export.as_table(pl.DataFrame(schema=export.SCHEMA)).write_parquet(whole)
         with whole.open("rb") as stream:

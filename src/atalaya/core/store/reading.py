@@ -21,10 +21,17 @@ class Answer:
     count: int
 
 
-def scan(root: Path, paths: Iterable[str], condition: pl.Expr | None = None) -> pl.LazyFrame:
+def scan(
+    root: Path,
+    paths: Iterable[str],
+    condition: pl.Expr | None = None,
+    *,
+    part: tuple[int, int | None] = (0, None),
+) -> pl.LazyFrame:
     """All columns of the schema, from files of the table. An empty list of files is an empty table.
 
-    `condition` is on columns as they are in a file, in which `owners` stands only where there are several.
+    `condition` is on columns as they are in a file, in which `owners` stands only where there are several. `part`: the first
+    of the rows to look at, and how many.
     """
     files = [root / path for path in paths]
     if not files:
@@ -38,7 +45,8 @@ def scan(root: Path, paths: Iterable[str], condition: pl.Expr | None = None) -> 
         glob=False,
     )
     # Here and not behind the columns that are made: the reader skips row groups by it.
-    asked = found if condition is None else found.filter(condition)
+    some = found if part == (0, None) else found.slice(*part)
+    asked = some if condition is None else some.filter(condition)
     alone = pl.col("owners").is_null() & pl.col("owner").is_not_null()
     return asked.with_columns(
         day=pl.col("time_source").dt.date(),
@@ -163,15 +171,32 @@ def _by_time(root: Path, files: pl.DataFrame, question: Question, wanted: list[s
 
 
 def batches(root: Path, files: pl.DataFrame, question: Question) -> Iterator[pl.DataFrame]:
-    """All answers, newest day first, each piece out of files of about PIECE_ROWS rows, or out of one larger file."""
+    """All answers, newest day first, in batches of at most PIECE_ROWS, each in order."""
     chosen = candidates(files, question)
     condition = question.condition()
     for paths in pieces(chosen):
-        found = scan(root, paths, condition).collect()
-        if found.height:
-            yield found.sort("time_source", "raw_file", "raw_row", descending=[True, False, False])
+        for found in _bounded(root, paths, condition):
+            if found.height:
+                yield found.sort("time_source", "raw_file", "raw_row", descending=[True, False, False])
 
 
+def _bounded(root: Path, paths: list[str], condition: pl.Expr) -> Iterator[pl.DataFrame]:
+    """The answers in a piece: at once where they are few, else part by part of its only file."""
+    found = scan(root, paths, condition)
+    if len(paths) > 1 or _height(found) <= PIECE_ROWS:
+        yield found.collect()
+        return
+    # A file of a large state's day has millions of rows, which a small machine cannot hold. Parts are read by their place
+    # in the file: the streaming engine's own batches come as fast as they can, and pile up while a client is slow.
+    for start in range(0, _height(scan(root, paths)), PART_ROWS):
+        yield scan(root, paths, condition, part=(start, PART_ROWS)).collect()
+
+
+def _height(found: pl.LazyFrame) -> int:
+    return int(found.select(pl.len()).collect().item())
+
+
+PART_ROWS = 2 * layout.ROW_GROUP
 PIECE_ROWS, PIECE_FILES = 50_000, 256
 """Small files are read together, because opening one costs as much as reading thousands of its rows; not more of them
 than fit into memory and than a process may have open."""
