@@ -1,16 +1,18 @@
-"""Real worker processes on the test database, to be killed with -9 while they hold a job."""
+"""Workers on the test database: real processes, to be killed with -9 while they hold a job, and one in a thread."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import connection
 
+from atalaya.apps.jobs import worker
 from atalaya.apps.jobs.models import Job
 
 ROOT = Path(__file__).parents[1]
@@ -57,3 +59,16 @@ def workers(script: Path, **environment: str) -> Iterator[Workers]:
             process.terminate()
         codes = [process.wait(20) for process in group.running.values()]
     assert set(codes) == {0}, "a worker that is asked to stop ends cleanly"
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """A worker in a thread of this process; it has ended when the block has."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.work, args=(stop,), kwargs={"idle": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)

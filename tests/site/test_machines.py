@@ -9,8 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import pytest
 from bench.cluster import digest
 from bench.pipeline import FEED, generate
 from tests.node import Node, children, free_port
+from tests.waiting import eventually
 
 from atalaya.core import feeds
 from atalaya.core.engine.machine import PORTS
@@ -46,15 +46,6 @@ class Beside(Node):
     @property
     def _log(self) -> Path:
         return self.data.parent / "beside.log"
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 120, pause: float = 0.3) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(pause)
-    return False
 
 
 def below(pid: int) -> list[int]:
@@ -126,7 +117,7 @@ def test_it_takes_a_large_file_on_two_machines_one_of_which_loses_a_worker(
     first.wait()
     second.start()
     assert second.process is not None and first.process is not None
-    assert eventually(lambda: joined(second)), first.log + second.log
+    assert eventually(lambda: joined(second), 120), first.log + second.log
     assert not [pid for pid in below(second.process.pid) if "process\0web" in title(pid)]
 
     report = tmp_path / "report.csv"
@@ -144,7 +135,7 @@ def test_it_takes_a_large_file_on_two_machines_one_of_which_loses_a_worker(
             killed.append(pid)
         return bool(busy)
 
-    assert eventually(kill_one, pause=0.05), first.log + second.log
+    assert eventually(kill_one, 120), first.log + second.log
     assert eventually(lambda: ingest(first)[0] == "done", 180), first.log + second.log
     assert killed
 

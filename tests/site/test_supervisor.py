@@ -4,12 +4,13 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.node import Node, children
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -21,23 +22,14 @@ def node(tmp_path: Path) -> Iterator[Node]:
     made.end()
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if holds():
-            return True
-        time.sleep(0.2)
-    return False
-
-
 def test_it_starts_restarts_what_dies_and_stops_cleanly(node: Node) -> None:
     node.start()
     node.wait()
     assert node.log.count("Password") == 1
-    assert eventually(lambda: len(node.family()) == 3), "supervisor, web and worker"
+    assert eventually(lambda: len(node.family()) == 3, 30), "supervisor, web and worker"
     _supervisor, *running = node.family()
     os.kill(running[0], signal.SIGKILL)
-    assert eventually(lambda: len(node.family()) == 3 and running[0] not in node.family())
+    assert eventually(lambda: len(node.family()) == 3 and running[0] not in node.family(), 30)
     node.wait()
     assert node.run("up").returncode == 4, "a second node on the same data folder is refused"
     assert node.stop() == 0
@@ -51,11 +43,11 @@ def test_it_starts_restarts_what_dies_and_stops_cleanly(node: Node) -> None:
 def test_it_leaves_no_orphans_when_the_supervisor_is_killed(node: Node) -> None:
     node.start()
     node.wait()
-    assert eventually(lambda: len(node.family()) == 3)
+    assert eventually(lambda: len(node.family()) == 3, 30)
     supervisor, *running = node.family()
     os.kill(supervisor, signal.SIGKILL)
     node.end()
-    assert eventually(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in running))
+    assert eventually(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in running), 30)
     assert children(supervisor) == []
 
 

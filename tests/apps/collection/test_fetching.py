@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 from tests.apps.collection.conftest import events
+from tests.waiting import eventually
 from tests.wire.webserver import Site
+from tests.workers import at_work
 from tests.world import World
 
 from atalaya.apps.collection import actions, gathering, queries
@@ -284,20 +285,15 @@ def test_it_takes_in_files_while_downloads_go_on(
     for name in ("a", "b", "c"):
         site.put(f"/{name}", events(*["192.0.2.1"] * 3000), pause=0.2)
         actions.ask_now(source(f"{site.url}/{name}", name=name), by=world.handler)
-    stop = threading.Event()
-    thread = threading.Thread(target=worker.work, args=(stop,), kwargs={"idle": 0.05})
-    thread.start()
-    try:
-        _until(lambda: Run.objects.filter(result="running").count() == 2)
+    with at_work():
+        eventually(lambda: Run.objects.filter(result="running").count() == 2, 15)
         (tmp_path / "mine").write_bytes(events("192.0.2.9"))
         mine, _ = ingests.receive(
             tmp_path / "mine", by=world.handler, state="TT", name="mine.jsonl", channel="upload", feed="intelmq-json",
         )  # fmt: skip
-        _until(lambda: Ingest.objects.get(pk=mine.pk).status == "done")
+        eventually(lambda: Ingest.objects.get(pk=mine.pk).status == "done", 15)
         assert Run.objects.filter(result="running").count() == 2, "the downloads still go on"
-    finally:
-        stop.set()
-        thread.join(10)
+        assert Ingest.objects.get(pk=mine.pk).status == "done"
     for left in threading.enumerate():  # a process that ends takes them with it
         if left.name == "collection.fetch":
             left.join(10)
@@ -321,9 +317,3 @@ def test_it_shows_how_far_a_fetch_is(site: Site, source: Make, monkeypatch: pyte
 
     monkeypatch.setattr(actions.gathering, "line", line)
     assert run(source(site.url + "/list")).bytes == shown[-1] > shown[0] > 0
-
-
-def _until(holds: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.05)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from tests.waiting import eventually
+from tests.workers import at_work
 from tests.world import World
 
 from atalaya.apps.jobs import actions, worker
@@ -378,9 +379,7 @@ def test_it_gives_each_job_to_one_of_many_workers() -> None:
     workers = [threading.Thread(target=worker.work, args=(stop,), kwargs={"idle": 0.05}) for _ in range(4)]
     for thread in workers:
         thread.start()
-    deadline = time.monotonic() + 20
-    while Job.objects.exclude(status=Job.Status.DONE).exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    eventually(lambda: not Job.objects.exclude(status=Job.Status.DONE).exists(), 20)
     stop.set()
     for thread in workers:
         thread.join(10)
@@ -401,26 +400,11 @@ def test_it_holds_a_long_job_by_its_heartbeat() -> None:
     ]
     for thread in workers:
         thread.start()
-    deadline = time.monotonic() + 15
-    while Job.objects.exclude(status=Job.Status.DONE).exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    eventually(lambda: not Job.objects.exclude(status=Job.Status.DONE).exists(), 15)
     stop.set()
     for thread in workers:
         thread.join(10)
     assert seen == ["began"]
-
-
-@contextmanager
-def _working() -> Iterator[threading.Event]:
-    """A worker in a thread; it has ended when the block has."""
-    stop = threading.Event()
-    thread = threading.Thread(target=worker.work, args=(stop,), kwargs={"idle": 0.02})
-    thread.start()
-    try:
-        yield stop
-    finally:
-        stop.set()
-        thread.join(10)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -435,13 +419,13 @@ def test_it_works_while_others_wait_and_lets_so_many_wait_at_a_time() -> None:
     waiting = actions.job("tests.wait", lane=FETCH)(wait)
     for number in range(LANES[FETCH].width + 1):
         waiting.enqueue(number=number)
-    with _working():
-        _until(lambda: len(begun) == LANES[FETCH].width)
+    with at_work():
+        eventually(lambda: len(begun) == LANES[FETCH].width)
         actions.job("tests.note")(note).enqueue(what="a")
-        _until(lambda: bool(seen))
+        eventually(lambda: bool(seen))
         assert (seen, len(begun)) == (["a"], LANES[FETCH].width)
         go.set()
-        _until(lambda: not Job.objects.exclude(status=Job.Status.DONE).exists())
+        eventually(lambda: not Job.objects.exclude(status=Job.Status.DONE).exists())
     assert seen[1:] == ["waited"] * (LANES[FETCH].width + 1)
 
 
@@ -457,14 +441,14 @@ def test_it_gives_back_or_finishes_what_waits_when_it_ends(monkeypatch: pytest.M
 
     for lane in (FETCH, MAIL):
         actions.job(f"tests.{lane}", lane=lane)(wait).enqueue(lane=lane)
-    with _working():
-        _until(lambda: len(begun) == 2)
+    with at_work():
+        eventually(lambda: len(begun) == 2)
     assert seen == [MAIL]
     found = Job.objects.get(name="tests.fetch")
     assert (found.status, found.attempts, found.leased_by) == (Job.Status.READY, 0, "")
     assert Job.objects.get(name="tests.mail").status == Job.Status.DONE
     go.set()
-    _until(lambda: not any(thread.name == "tests.fetch" for thread in threading.enumerate()))
+    eventually(lambda: not any(thread.name == "tests.fetch" for thread in threading.enumerate()))
     assert seen == [MAIL, FETCH]
     found.refresh_from_db()
     assert found.status == Job.Status.READY, "who gave it back writes over it no more"
@@ -473,8 +457,8 @@ def test_it_gives_back_or_finishes_what_waits_when_it_ends(monkeypatch: pytest.M
 @pytest.mark.django_db(transaction=True)
 def test_it_says_of_a_job_that_waits_how_it_failed() -> None:
     actions.job("tests.boom", lane=MAIL)(lambda: boom(BadInput)).enqueue()
-    with _working():
-        _until(lambda: Job.objects.filter(status=Job.Status.DEAD).exists())
+    with at_work():
+        eventually(lambda: Job.objects.filter(status=Job.Status.DEAD).exists())
     assert Job.objects.get().error == "Broken."
 
 
@@ -544,9 +528,7 @@ def test_it_schedules_until_it_is_stopped() -> None:
     stop = threading.Event()
     thread = threading.Thread(target=worker.schedule, args=(stop,))
     thread.start()
-    deadline = time.monotonic() + 10
-    while not Job.objects.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    eventually(Job.objects.exists)
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
@@ -580,19 +562,13 @@ def test_it_asks_for_periodic_work_and_does_it_in_one_process(monkeypatch: pytes
     stop = threading.Event()
     ends = threading.Timer(10, stop.set)
     ends.start()
-    done = threading.Thread(target=lambda: (_until(lambda: seen == ["tick"]), stop.set()))
+    done = threading.Thread(target=lambda: (eventually(lambda: seen == ["tick"]), stop.set()))
     done.start()
     worker.work_and_schedule(stop)
     done.join()
     ends.cancel()
     assert seen == ["tick"]
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("scheduler")] == []
-
-
-def _until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.02)
 
 
 @pytest.mark.django_db(transaction=True)

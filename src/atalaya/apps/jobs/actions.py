@@ -38,6 +38,11 @@ ERROR_CHARS = 4000
 WORKER_LOST = "worker-lost"
 """Error of a job whose worker ended in the middle each time; shown to people as a sentence."""
 
+LEFT: dict[str, Any] = {"leased_by": "", "lease_until": None}
+"""Fields of a job that no worker holds any more."""
+WAITING: dict[str, Any] = {**LEFT, "status": Job.Status.READY, "again": False}
+"""Fields of one that waits for any worker."""
+
 _system_random = secrets.SystemRandom()
 
 
@@ -233,25 +238,14 @@ def extend(job: Job, *, lease: float) -> bool:
 
 def give_back(job: Job) -> bool:
     """Let another worker go on with the job at once, as if it had not been begun. False when it was no longer this one's."""
-    return bool(
-        _held(job).update(
-            status=Job.Status.READY,
-            attempts=job.attempts - 1,
-            run_after=timezone.now(),
-            again=False,
-            leased_by="",
-            lease_until=None,
-        )
-    )
+    return bool(_held(job).update(**WAITING, attempts=job.attempts - 1, run_after=timezone.now()))
 
 
 def finish(job: Job) -> bool:
     """The job is done; or waits anew when it was asked for while it ran. False when it was no longer this worker's."""
     now = timezone.now()
     return bool(
-        _held(job)
-        .filter(again=False)
-        .update(status=Job.Status.DONE, finished_at=now, error="", leased_by="", lease_until=None)
+        _held(job).filter(again=False).update(**LEFT, status=Job.Status.DONE, finished_at=now, error="")
         or _wait_anew(job, now)
     )
 
@@ -266,36 +260,20 @@ def fail(job: Job, error: str, *, permanent: bool, counts: bool = True) -> bool:
     if not counts or (not permanent and job.attempts < job.max_attempts):
         return bool(
             _held(job).update(
-                status=Job.Status.READY,
+                **WAITING,
                 attempts=job.attempts if counts else max(0, job.attempts - 1),
                 run_after=now + pause_after(job.attempts if counts else UNCOUNTED),
-                again=False,
                 error=error,
-                leased_by="",
-                lease_until=None,
             )
         )
     return bool(
-        _held(job)
-        .filter(again=False)
-        .update(status=Job.Status.DEAD, finished_at=now, error=error, leased_by="", lease_until=None)
+        _held(job).filter(again=False).update(**LEFT, status=Job.Status.DEAD, finished_at=now, error=error)
         or _wait_anew(job, now + FIRST_PAUSE)
     )
 
 
 def _wait_anew(job: Job, run_after: datetime) -> int:
-    return (
-        _held(job)
-        .filter(again=True)
-        .update(
-            status=Job.Status.READY,
-            again=False,
-            attempts=0,
-            run_after=run_after,
-            leased_by="",
-            lease_until=None,
-        )
-    )
+    return _held(job).filter(again=True).update(**WAITING, attempts=0, run_after=run_after)
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -312,11 +290,9 @@ def release_expired() -> int:
         return 0
     lost = Q(attempts__gte=F("max_attempts"))
     given_up = expired.filter(lost).update(
-        status=Job.Status.DEAD, finished_at=timezone.now(), error=WORKER_LOST, leased_by="", lease_until=None
+        **LEFT, status=Job.Status.DEAD, finished_at=timezone.now(), error=WORKER_LOST
     )
-    return given_up + expired.exclude(lost).update(
-        status=Job.Status.READY, run_after=timezone.now(), again=False, leased_by="", lease_until=None
-    )
+    return given_up + expired.exclude(lost).update(**WAITING, run_after=timezone.now())
 
 
 def fire_due() -> float:

@@ -182,18 +182,20 @@ def batches(root: Path, files: pl.DataFrame, question: Question) -> Iterator[pl.
 
 def _bounded(root: Path, paths: list[str], condition: pl.Expr) -> Iterator[pl.DataFrame]:
     """The answers in a piece: at once where they are few, else part by part of its only file."""
-    found = scan(root, paths, condition)
-    if len(paths) > 1 or _height(found) <= PIECE_ROWS:
-        yield found.collect()
+    if (few := _few(scan(root, paths, condition))) is not None:
+        yield few
         return
     # A file of a large state's day has millions of rows, which a small machine cannot hold. Parts are read by their place
     # in the file: the streaming engine's own batches come as fast as they can, and pile up while a client is slow.
-    for start in range(0, _height(scan(root, paths)), PART_ROWS):
+    height = scan(root, paths).select(pl.len()).collect().item()
+    for start in range(0, height, PART_ROWS):
         yield scan(root, paths, condition, part=(start, PART_ROWS)).collect()
 
 
-def _height(found: pl.LazyFrame) -> int:
-    return int(found.select(pl.len()).collect().item())
+def _few(found: pl.LazyFrame) -> pl.DataFrame | None:
+    """All answers, or None where they are more than PIECE_ROWS."""
+    some = found.head(PIECE_ROWS + 1).collect()
+    return some if some.height <= PIECE_ROWS else None
 
 
 PART_ROWS = 2 * layout.ROW_GROUP
